@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.hpp"
+
+namespace meetlink::config {
+
+struct Database {
+    std::string conninfo;  ///< libpq; empty: libpq's own environment
+};
+
+struct Sidecar {
+    std::string name;  ///< default: host name
+    int max_in_flight = 256;
+    std::chrono::milliseconds lease{30'000};
+    std::chrono::milliseconds poll_interval{5'000};
+    std::chrono::milliseconds http_timeout{15'000};
+};
+
+struct Http {
+    std::string listen = "127.0.0.1:8787";  ///< empty: no HTTP server
+    std::string conninfo;                   ///< empty: database.conninfo
+    Secret jwt_secret;
+    std::filesystem::path jwt_public_key_file;
+    std::string jwt_audience;
+};
+
+enum class Cipher { aes_256_cbc, aes_256_gcm };
+
+struct Tokens {
+    Secret encryption_key;
+    std::vector<Secret> previous_keys;
+    Cipher cipher = Cipher::aes_256_cbc;
+};
+
+/// One provider's section; the defaults differ per provider (config.cpp).
+struct Provider {
+    std::string client_id;
+    Secret client_secret;
+    std::string token_url;
+    std::string api_base;                 ///< without a slash at the end
+    std::vector<std::string> link_hosts;  ///< "meet.google.com", or ".zoom.us" for every subdomain
+    int max_per_connection = 0;           ///< requests in flight per connection, at least 1
+    double max_per_second = 0;            ///< per provider and daemon, above 0
+};
+
+struct Tls {
+    std::filesystem::path ca_file;  ///< empty: system store
+};
+
+enum class LogLevel { trace, debug, info, warning, error };
+enum class LogFormat { json, text };
+
+struct Log {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::json;
+};
+
+struct Config {
+    Database database;
+    Sidecar sidecar;
+    Http http;
+    Tokens tokens;
+    Provider google;
+    Provider zoom;
+    Tls tls;
+    Log log;
+};
+
+}  // namespace meetlink::config
