@@ -145,6 +145,12 @@ insert into meetlink.reason (code, title, acts, disposition, scope, min_delay, a
 ('daemon_lost',            'The daemon that worked on this session stopped answering',
  'nobody', 'retry', 'session', '0', 'wait',
  'Nothing, another daemon has taken over.', 504),
+('write_rejected',         'The application''s table rejects the link',
+ 'operator', 'retry', 'session', '1 minute', 'contact_support',
+ 'See the detail: a constraint or trigger on the sessions table raised an error when the link was written.', 502),
+('internal_defect',        'meetlink itself failed',
+ 'developer', 'retry', 'session', '1 minute', 'contact_support',
+ 'Report the detail to the developers of meetlink; it is tried again meanwhile.', 502),
 ('session_over',           'The session ended before a link could be made',
  'nobody', 'give_up', 'session', '0', 'none',
  'Nothing can be done for this session; earlier attempts say what went wrong.', 502);

@@ -46,10 +46,12 @@ enum class Reason {
     network_error,
     refresh_busy,
     daemon_lost,
+    write_rejected,
+    internal_defect,
     session_over,
 };
 
-inline constexpr std::array<std::string_view, 38> reason_codes{
+inline constexpr std::array<std::string_view, 40> reason_codes{
     "no_connection",
     "connection_inactive",
     "token_missing",
@@ -87,6 +89,8 @@ inline constexpr std::array<std::string_view, 38> reason_codes{
     "network_error",
     "refresh_busy",
     "daemon_lost",
+    "write_rejected",
+    "internal_defect",
     "session_over",
 };
 static_assert(reason_codes.size() == static_cast<std::size_t>(Reason::session_over) + 1);
