@@ -1,0 +1,94 @@
+#include "base/json.hpp"
+
+#include <json/reader.h>
+#include <json/writer.h>
+
+#include <charconv>
+#include <cmath>
+#include <memory>
+
+namespace meetlink {
+namespace {
+
+// Deeper than any provider's answer, shallow enough for the recursion of jsoncpp's parser.
+constexpr int max_depth = 64;
+
+Json::CharReaderBuilder reader_builder()
+{
+    Json::CharReaderBuilder builder;
+    Json::CharReaderBuilder::strictMode(&builder.settings_);
+    builder["rejectDupKeys"] = false;
+    builder["stackLimit"] = max_depth;
+    return builder;
+}
+
+}  // namespace
+
+std::optional<Json::Value> parse_json(std::string_view text)
+{
+    static const Json::CharReaderBuilder builder = reader_builder();
+    const std::unique_ptr<Json::CharReader> reader(builder.newCharReader());
+    Json::Value value;
+    try {
+        if (reader->parse(text.data(), text.data() + text.size(), &value, nullptr)) {
+            return value;
+        }
+    } catch (const Json::Exception&) {
+        // jsoncpp reports the depth limit, alone among syntax errors, by throwing
+    }
+    return std::nullopt;
+}
+
+std::string write_json(const Json::Value& value)
+{
+    static const Json::StreamWriterBuilder builder = [] {
+        Json::StreamWriterBuilder compact;
+        compact["indentation"] = "";
+        compact["emitUTF8"] = false;
+        return compact;
+    }();
+    return Json::writeString(builder, value);
+}
+
+const Json::Value& at(const Json::Value& value, std::initializer_list<std::string_view> path)
+{
+    const Json::Value* here = &value;
+    for (const std::string_view key : path) {
+        const Json::Value* next =
+            here->isObject() ? here->find(key.data(), key.data() + key.size()) : nullptr;
+        if (next == nullptr) {
+            return Json::Value::nullSingleton();
+        }
+        here = next;
+    }
+    return *here;
+}
+
+std::string string_at(const Json::Value& value, std::initializer_list<std::string_view> path)
+{
+    const Json::Value& found = at(value, path);
+    return found.isString() ? found.asString() : std::string();
+}
+
+std::optional<std::int64_t> integer_at(const Json::Value& value,
+                                       std::initializer_list<std::string_view> path)
+{
+    const Json::Value& found = at(value, path);
+    if (found.isInt64()) {
+        return found.asInt64();
+    }
+    if (found.isDouble() && std::abs(found.asDouble()) < 9e15) {
+        return static_cast<std::int64_t>(found.asDouble());
+    }
+    if (found.isString()) {
+        const std::string text = found.asString();
+        std::int64_t number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error == std::errc() && end == text.data() + text.size()) {
+            return number;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace meetlink

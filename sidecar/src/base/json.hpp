@@ -1,0 +1,35 @@
+#pragma once
+
+#include <json/value.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace meetlink {
+
+/// Reading of JSON that strangers wrote: nothing here throws, and a value of the wrong type is an
+/// absent one.
+
+/// The object or array in `text`; nothing when it is not JSON, is nested deeper than 64 levels, or has
+/// anything after its end.
+[[nodiscard]] std::optional<Json::Value> parse_json(std::string_view text);
+
+/// Compact, pure ASCII.
+[[nodiscard]] std::string write_json(const Json::Value& value);
+
+/// The value at the end of a path of object keys; null when a step is missing or is not an object.
+[[nodiscard]] const Json::Value& at(const Json::Value& value,
+                                    std::initializer_list<std::string_view> path);
+
+/// The string at the end of the path, empty when there is none.
+[[nodiscard]] std::string string_at(const Json::Value& value,
+                                    std::initializer_list<std::string_view> path);
+
+/// The whole number at the end of the path; a number in a string counts, as some providers send it.
+[[nodiscard]] std::optional<std::int64_t> integer_at(const Json::Value& value,
+                                                     std::initializer_list<std::string_view> path);
+
+}  // namespace meetlink
