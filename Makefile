@@ -14,13 +14,13 @@ cmake_options = -G Ninja -D MEETLINK_WERROR=$(if $(filter true,$(CI)),ON,OFF) \
 
 all: extension daemon ## build the extension and the daemon, build/meetlinkd
 
-demo: install-build all tests private-postgres ## show the main job on a private server (KEEP=1 leaves it running)
+demo: install-build extension tests private-postgres ## show the main job on a private server (KEEP=1 leaves it running)
 	@.dev/as-user test/demo/run
 
-check: install-check all tests sanitized private-postgres ## install what is missing, build, run every test
+check: install-check extension tests sanitized private-postgres ## install what is missing, build, run every test
 	@.dev/as-user test/run
 
-check-all: install-check all tests sanitized private-postgres ## check, and the long tests too
+check-all: install-check extension tests sanitized private-postgres ## check, and the long tests too
 	@.dev/as-user env MEETLINK_LONG_TESTS=1 test/run
 
 install: all ## install the extension into PG_CONFIG's server and the daemon below PREFIX
