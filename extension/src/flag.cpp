@@ -1,0 +1,254 @@
+/*
+ * flag.cpp
+ *	  The triggers on the user's sessions table (made by meetlink.attach, sql/81_generate.sql).
+ *
+ * Their WHEN clauses have decided already that the row needs a link (flag) or needs none any more
+ * (retire). A booking must not fail because of meetlink: what cannot be flagged is left to the sweep.
+ */
+#include "postgres.hpp"
+
+#include "as_owner.hpp"
+#include "doorbell.hpp"
+#include "job_table.hpp"
+
+extern "C"
+{
+PG_FUNCTION_INFO_V1(meetlink_flag);
+extern PGDLLEXPORT Datum meetlink_flag(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(meetlink_retire);
+extern PGDLLEXPORT Datum meetlink_retire(PG_FUNCTION_ARGS);
+}
+
+/* Arguments of meetlink.flag(), in order. */
+enum FlagArgument : int
+{
+	flag_id,
+	flag_owner,
+	flag_provider,
+	flag_starts_at,
+	flag_ends_at,
+	flag_duration_minutes,
+	flag_arguments
+};
+
+/*
+ * The row of one trigger call. Columns are looked up by name each time: a partition's differ in
+ * number from its parent's, and a user may rename one (then the name is unknown until re-attached).
+ */
+struct TriggerRow
+{
+	HeapTuple	tuple;
+	TupleDesc	descriptor;
+
+	/* False: there is no such column. An empty name is a column the user does not have: null. */
+	bool
+	Get(const char *column, Datum *value, bool *isnull, Oid *type) const
+	{
+		*isnull = true;
+		if (column[0] == '\0')
+			return true;
+
+		int			number = SPI_fnumber(descriptor, column);
+
+		if (number <= 0)
+			return false;
+		*value = heap_getattr(tuple, number, descriptor, isnull);
+		*type = getBaseType(TupleDescAttr(descriptor, number - 1)->atttypid);
+		return true;
+	}
+
+	bool
+	GetText(const char *column, const char **text) const
+	{
+		Datum		value;
+		bool		isnull;
+		Oid			type;
+		Oid			output;
+		bool		is_varlena;
+
+		*text = nullptr;
+		if (!Get(column, &value, &isnull, &type))
+			return false;
+		if (!isnull)
+		{
+			getTypeOutputInfo(type, &output, &is_varlena);
+			*text = OidOutputFunctionCall(output, value);
+		}
+		return true;
+	}
+};
+
+static void
+RequireTrigger(FunctionCallInfo fcinfo, int nargs)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function was not called by trigger manager")));
+
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || trigger->tg_trigger->tgnargs != nargs)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" was not made by meetlink.attach()",
+						trigger->tg_trigger->tgname)));
+}
+
+/* The end of a session that has only a duration; none when that cannot be expressed. */
+static bool
+EndFromDuration(TimestampTz starts_at, Datum duration, Oid type, TimestampTz *ends_at)
+{
+	int64		minutes;
+	int64		length;
+
+	switch (type)
+	{
+		case INT2OID:
+			minutes = DatumGetInt16(duration);
+			break;
+		case INT4OID:
+			minutes = DatumGetInt32(duration);
+			break;
+		case INT8OID:
+			minutes = DatumGetInt64(duration);
+			break;
+		default:
+			return false;
+	}
+	return !TIMESTAMP_NOT_FINITE(starts_at) &&
+		!pg_mul_s64_overflow(minutes, (int64) SECS_PER_MINUTE * USECS_PER_SEC, &length) &&
+		!pg_add_s64_overflow(starts_at, length, ends_at) &&
+		IS_VALID_TIMESTAMP(*ends_at);
+}
+
+/* False: a column of the mapping is not there under its name. */
+static bool
+ReadSession(const TriggerRow &row, char **arguments, NewJob *job, TimestampTz *starts_at,
+			TimestampTz *ends_at)
+{
+	Datum		value;
+	Datum		duration;
+	bool		isnull;
+	bool		duration_isnull;
+	Oid			type;
+	Oid			duration_type;
+
+	if (!row.GetText(arguments[flag_id], &job->session_id) ||
+		!row.GetText(arguments[flag_owner], &job->owner_id) ||
+		!row.GetText(arguments[flag_provider], &job->provider))
+		return false;
+
+	if (!row.Get(arguments[flag_starts_at], &value, &isnull, &type))
+		return false;
+	if (!isnull)
+	{
+		*starts_at = DatumGetTimestampTz(value);
+		job->starts_at = starts_at;
+	}
+
+	if (!row.Get(arguments[flag_ends_at], &value, &isnull, &type) ||
+		!row.Get(arguments[flag_duration_minutes], &duration, &duration_isnull, &duration_type))
+		return false;
+	if (!isnull)
+	{
+		*ends_at = DatumGetTimestampTz(value);
+		job->ends_at = ends_at;
+	}
+	else if (job->starts_at != nullptr && !duration_isnull &&
+			 EndFromDuration(*starts_at, duration, duration_type, ends_at))
+		job->ends_at = ends_at;
+	return job->session_id != nullptr;
+}
+
+static Argument
+TextArgument(const char *text)
+{
+	return Argument{TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0, text == nullptr};
+}
+
+static Argument
+TimeArgument(const TimestampTz *time)
+{
+	return Argument{TIMESTAMPTZOID, time ? TimestampTzGetDatum(*time) : (Datum) 0, time == nullptr};
+}
+
+static void
+MoveJob(Oid function, const NewJob &job)
+{
+	static OwnerStatement statement = {"select meetlink.move_job($1, $2, $3, $4, $5)"};
+	const Argument arguments[] = {
+		TextArgument(job.session_id), TextArgument(job.owner_id), TextArgument(job.provider),
+		TimeArgument(job.starts_at), TimeArgument(job.ends_at),
+	};
+
+	RunAsOwner(function, &statement, arguments);
+}
+
+Datum
+meetlink_flag(PG_FUNCTION_ARGS)
+{
+	RequireTrigger(fcinfo, flag_arguments);
+
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	const bool	updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	const TriggerRow row = {updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
+		RelationGetDescr(trigger->tg_relation)};
+	NewJob		job = {};
+	TimestampTz starts_at;
+	TimestampTz ends_at;
+
+	if (!ReadSession(row, trigger->tg_trigger->tgargs, &job, &starts_at, &ends_at))
+	{
+		ereport(WARNING,
+				(errmsg("session in \"%s\" could not be flagged for a meeting link",
+						RelationGetRelationName(trigger->tg_relation)),
+				 errdetail("A column that meetlink was attached to has another name now. "
+						   "The session is found by the next sweep."),
+				 errhint("Run: SELECT meetlink.attach()")));
+		return PointerGetDatum(nullptr);
+	}
+
+	switch (AddJob(job))
+	{
+		case JobAdded::added:
+			break;
+		case JobAdded::exists:
+			MoveJob(fcinfo->flinfo->fn_oid, job);
+			break;
+		case JobAdded::no_table:
+			return PointerGetDatum(nullptr);
+	}
+	RingAtCommit();
+	return PointerGetDatum(nullptr);
+}
+
+Datum
+meetlink_retire(PG_FUNCTION_ARGS)
+{
+	static OwnerStatement retire_one = {
+		"delete from meetlink.job where session_id operator(pg_catalog.=) $1"};
+	static OwnerStatement retire_all = {"delete from meetlink.job"};
+
+	RequireTrigger(fcinfo, 1);
+
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+	{
+		RunAsOwner(fcinfo->flinfo->fn_oid, &retire_all, {});
+		return PointerGetDatum(nullptr);
+	}
+
+	const TriggerRow row = {trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation)};
+	const char *session_id;
+
+	if (!row.GetText(trigger->tg_trigger->tgargs[0], &session_id) || session_id == nullptr)
+		return PointerGetDatum(nullptr);	/* renamed: the sweep retires it */
+
+	const Argument arguments[] = {TextArgument(session_id)};
+
+	RunAsOwner(fcinfo->flinfo->fn_oid, &retire_one, arguments);
+	return PointerGetDatum(nullptr);
+}

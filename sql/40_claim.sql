@@ -1,0 +1,131 @@
+-- Claiming: a daemon takes due jobs for a bounded lease, the nearest session first.
+
+-- A daemon's first call. Raises ML001 or ML003 when there is nothing it could work on.
+-- Claims of an earlier process of the same name are taken back at once when its database session is
+-- gone; jobs that wait for the operator are tried again, since a start follows a changed configuration.
+create function meetlink.register_daemon(name text, version text)
+returns table (daemon_id bigint, released integer, tenant text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
+    perform meetlink.require_attachment();
+    insert into meetlink.daemon (name, version, backend_pid, backend_start)
+    select register_daemon.name, register_daemon.version, pg_backend_pid(), a.backend_start
+    from pg_stat_get_activity(pg_backend_pid()) a
+    returning id into daemon_id;
+    released := meetlink.rescue(daemon_id);
+    select t.id into strict tenant from meetlink.tenant t;
+
+    with stuck as (
+        select j.session_id
+        from meetlink.job j join meetlink.reason r on r.code = j.reason
+        where j.state = 'blocked' and r.acts = 'operator' and r.scope <> 'session'
+        for update of j skip locked)
+    update meetlink.job j
+    set state = 'due', due_at = clock_timestamp()
+    from stuck s where j.session_id = s.session_id;
+    return next;
+end
+$$;
+
+create function meetlink.claim_jobs(daemon_id bigint, max integer, lease interval, skip text[])
+returns setof meetlink.job
+language sql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as
+$$
+    with candidate as materialized (
+        select j.session_id
+        from meetlink.job j
+        where j.state = 'due'
+          and concat(j.owner_id, '/', j.provider) <> all (skip)
+          and concat('/', j.provider) <> all (skip)
+        order by j.starts_at
+        limit max
+        for update skip locked)
+    update meetlink.job j
+    set state = 'claimed',
+        claim_id = nextval('meetlink.claim_id'),
+        claimed_by = daemon_id,
+        lease_until = clock_timestamp() + lease,
+        attempts = j.attempts + 1
+    from candidate c
+    where j.session_id = c.session_id
+    returning j.*
+$$;
+
+-- What one claim hands to the daemon: the job, its session and its connection as they are now.
+create type meetlink.claimed_job as (
+    session_id         text,
+    claim_id           bigint,
+    attempt            integer,
+    generation         integer,
+    outcome_unknown    boolean,
+    owner_id           text,
+    provider           text,
+    title              text,
+    starts_at          timestamptz,
+    ends_at            timestamptz,
+    connection_found   boolean,
+    connection_usable  boolean,
+    access_token       text,
+    refresh_token      text,
+    token_expires_at   timestamptz,
+    connection_print   bigint
+);
+
+-- Runs as the daemon: it reads the user's tables through the views that it may read.
+-- Jobs whose session needs no link any more (changed where no trigger saw it) are retired on the way.
+create function meetlink.claim(daemon_id bigint, max integer, lease interval, skip text[] default '{}')
+returns setof meetlink.claimed_job
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    jobs meetlink.job[];
+    unwanted bigint[];
+begin
+    jobs := array(select j from meetlink.claim_jobs(daemon_id, max, lease, skip) j);
+    if cardinality(jobs) = 0 then
+        return;
+    end if;
+    return query
+        select j.session_id, j.claim_id, j.attempts, j.generation, j.outcome_unknown,
+               j.owner_id, j.provider, s.title, s.starts_at, s.ends_at,
+               k.owner is not null, coalesce(k.usable, false), k.access_token, k.refresh_token, k.expires_at, k.print
+        from unnest(jobs) j
+        join meetlink.session s on s.id = meetlink.session_key(j.session_id) and s.wanted
+        left join lateral (
+            select * from meetlink.connection c
+            where c.owner = s.owner and c.provider = s.provider
+            order by c.usable desc limit 1) k on true;
+    select array_agg(j.claim_id) into unwanted
+    from unnest(jobs) j
+    where not exists (select from meetlink.session s
+                      where s.id = meetlink.session_key(j.session_id) and s.wanted);
+    if unwanted is not null then
+        perform meetlink.retire_claims(daemon_id, unwanted);
+    end if;
+end
+$$;
+
+create function meetlink.retire_claims(daemon_id bigint, claim_ids bigint[]) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as
+$$
+    delete from meetlink.job j
+    where j.state = 'claimed' and j.claimed_by = daemon_id and j.claim_id = any (claim_ids)
+$$;
+
+-- Extends leases; returns the claims that are still the daemon's. A claim that is missing is lost.
+create function meetlink.renew(daemon_id bigint, claim_ids bigint[], lease interval) returns setof bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+    with mine as (
+        select j.session_id, j.claim_id
+        from meetlink.job j
+        where j.state = 'claimed' and j.claimed_by = daemon_id and j.claim_id = any (claim_ids)
+          and j.lease_until > clock_timestamp()
+        for update skip locked)
+    update meetlink.job j
+    set lease_until = clock_timestamp() + lease
+    from mine m
+    where j.session_id = m.session_id
+    returning j.claim_id
+$$;

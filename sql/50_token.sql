@@ -1,0 +1,137 @@
+-- Tokens: one refresher per connection over all daemons, by a fenced lease; what it got is written
+-- only while the lease is its own and the stored tokens are still the ones it read, because the
+-- application refreshes the same rows. No transaction stays open while the provider is asked.
+
+-- Takes the lease if nobody holds it, and always says what is stored now. Runs as the daemon.
+create function meetlink.begin_refresh(daemon_id bigint, owner_id text, provider text, lease interval)
+returns table (granted boolean, fence bigint, connection_found boolean, connection_usable boolean,
+               access_token text, refresh_token text, token_expires_at timestamptz, connection_print bigint)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+begin
+    select t.granted, t.fence into granted, fence
+    from meetlink.take_refresh_lease(daemon_id, owner_id, provider, lease) t;
+    -- a statement of its own: it must see what the former holder stored
+    select k.usable, k.access_token, k.refresh_token, k.expires_at, k.print
+    into connection_usable, access_token, refresh_token, token_expires_at, connection_print
+    from meetlink.connection k
+    where k.owner = meetlink.owner_key(begin_refresh.owner_id) and k.provider = begin_refresh.provider
+    order by k.usable desc limit 1;
+    connection_found := found;
+    connection_usable := coalesce(connection_usable, false);
+    return next;
+end
+$$;
+
+create function meetlink.take_refresh_lease(daemon_id bigint, owner_id text, provider text, lease interval)
+returns table (granted boolean, fence bigint)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
+    insert into meetlink.refresh as r (owner_id, provider, fence, held_by, lease_until)
+    values (take_refresh_lease.owner_id, take_refresh_lease.provider, 1, daemon_id, clock_timestamp() + lease)
+    on conflict on constraint refresh_pkey do update
+    set fence = r.fence + 1, held_by = excluded.held_by, lease_until = excluded.lease_until
+    where r.held_by is null or r.lease_until < clock_timestamp()
+       or not exists (select from meetlink.daemon d where d.id = r.held_by)
+    returning true, r.fence into granted, fence;
+    granted := found;
+    return next;
+end
+$$;
+
+-- The outcome of a refresh, and the end of its lease. False: the lease was no longer this daemon's.
+create function meetlink.finish_refresh(
+    daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text, refresh_expires_in interval)
+returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
+    update meetlink.refresh r
+    set held_by = null, lease_until = null, last_at = clock_timestamp(),
+        last_reason = finish_refresh.reason, last_detail = finish_refresh.detail,
+        refresh_expires_at = case when finish_refresh.reason is null
+                                  then coalesce(clock_timestamp() + refresh_expires_in, r.refresh_expires_at)
+                                  else r.refresh_expires_at end
+    where r.owner_id = finish_refresh.owner_id and r.provider = finish_refresh.provider
+      and r.held_by = daemon_id and r.fence = finish_refresh.fence;
+    return found;
+end
+$$;
+
+-- Stores refreshed tokens, synchronously committed: once this has returned, they are on disk (rule 6).
+-- If somebody else stored others meanwhile, those win and are returned with stored = false.
+create function meetlink.store_tokens(
+    daemon_id bigint, owner_id text, provider text, fence bigint, was_access text, was_refresh text,
+    access text, refresh text, expires_at_in interval, refresh_expires_in interval)
+returns table (stored boolean, access_token text, refresh_token text, token_expires_at timestamptz,
+               connection_usable boolean, connection_print bigint)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+begin
+    if current_setting('synchronous_commit') in ('off', 'local') then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
+    stored := meetlink.finish_refresh(daemon_id, owner_id, provider, fence, null, null, refresh_expires_in)
+              and meetlink.write_tokens(owner_id, provider, was_access, was_refresh, access, refresh,
+                                        clock_timestamp() + expires_at_in);
+    select k.access_token, k.refresh_token, k.expires_at, k.usable, k.print
+    into access_token, refresh_token, token_expires_at, connection_usable, connection_print
+    from meetlink.connection k
+    where k.owner = meetlink.owner_key(store_tokens.owner_id) and k.provider = store_tokens.provider
+    order by k.usable desc limit 1;
+    connection_usable := coalesce(connection_usable, false);
+    return next;
+end
+$$;
+
+-- A refresh that failed; the tokens stay as they are.
+create function meetlink.end_refresh(daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text)
+returns void
+language sql volatile set search_path = pg_catalog, pg_temp as
+$$
+    select meetlink.finish_refresh(daemon_id, owner_id, provider, fence, reason, detail, null)
+$$;
+
+-- A dead grant: the connection is marked as the application does it, and every job that waits for it
+-- is blocked with the one reason. False: the tokens changed meanwhile, so it was a race or a reconnect.
+create function meetlink.disconnect(
+    daemon_id bigint, owner_id text, provider text, fence bigint, was_access text, was_refresh text, reason text, detail text)
+returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    marked boolean := false;
+begin
+    if meetlink.finish_refresh(daemon_id, owner_id, provider, fence, reason, detail, null) then
+        marked := meetlink.mark_disconnected(owner_id, provider, was_access, was_refresh);
+        if marked then
+            perform meetlink.block_jobs(owner_id, provider, reason, detail,
+                                        (select k.print from meetlink.connection k
+                                         where k.owner = meetlink.owner_key(disconnect.owner_id)
+                                           and k.provider = disconnect.provider limit 1));
+        end if;
+    end if;
+    return marked;
+end
+$$;
+
+create function meetlink.block_jobs(owner_id text, provider text, reason text, detail text, connection_print bigint)
+returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+declare
+    blocked integer;
+begin
+    with mine as (
+        select j.session_id from meetlink.job j
+        where j.owner_id = block_jobs.owner_id and j.provider = block_jobs.provider and j.state in ('due', 'waiting')
+        for update skip locked)
+    update meetlink.job j
+    set state = 'blocked', reason = block_jobs.reason, stage = 'token', detail = block_jobs.detail,
+        http_status = null, provider_code = null, connection_print = block_jobs.connection_print
+    from mine m where j.session_id = m.session_id;
+    get diagnostics blocked = row_count;
+    return blocked;
+end
+$$;

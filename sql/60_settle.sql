@@ -1,0 +1,157 @@
+-- Settling: outcomes of attempts are written back in batches, each fenced by its claim. Nothing here
+-- waits for a lock, since a batch holds many rows: what somebody has locked comes back as 'busy'.
+
+-- Runs as the daemon. `outcomes` is an array of objects:
+--   session_id, claim_id, outcome ('linked' | 'failed' | 'released'), attempt_ms, generation,
+--   outcome_unknown, connection_print; linked: join_url, external_id, adopted; failed: reason, stage,
+--   http_status, provider_code, detail, retry_after_s; timings (object of milliseconds).
+-- Verdicts: done; busy (send it again shortly); lost (the claim is not this daemon's any more, or the
+-- session needs no link any more: a meeting that was made is nobody's).
+create function meetlink.settle(daemon_id bigint, outcomes jsonb)
+returns table (claim_id bigint, verdict text)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    held meetlink.job[];
+    lost bigint[];
+    writes jsonb;
+    reconnected bigint[];
+begin
+    select h.held, h.lost into held, lost from meetlink.hold_claims(daemon_id, outcomes) h;
+
+    select jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail)) into writes
+    from meetlink.write_links(
+        (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
+         where o ->> 'outcome' = 'linked'
+           and exists (select from unnest(held) j where j.claim_id = (o ->> 'claim_id')::bigint))) w;
+
+    -- A failure that waits for a reconnect is not worth storing when that has happened meanwhile.
+    select array_agg(o.claim_id) into reconnected
+    from jsonb_to_recordset(outcomes) as o(claim_id bigint, session_id text, outcome text, connection_print bigint)
+    join meetlink.session s on s.id = meetlink.session_key(o.session_id)
+    join meetlink.connection k on k.owner = s.owner and k.provider = s.provider and k.usable
+    where o.outcome = 'failed' and k.print is distinct from o.connection_print;
+
+    return query
+        select * from meetlink.record_outcomes(daemon_id, outcomes, held, lost, coalesce(writes, '{}'),
+                                               coalesce(reconnected, '{}'));
+end
+$$;
+
+-- Locks the jobs of those claims that are still this daemon's, and returns them as they were: a link
+-- retires its job before it is recorded. A claim that is in neither list is busy.
+create function meetlink.hold_claims(daemon_id bigint, outcomes jsonb, out held meetlink.job[], out lost bigint[])
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
+    held := array(
+        select j
+        from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint)
+        join meetlink.job j on j.session_id = o.session_id
+        where j.state = 'claimed' and j.claimed_by = daemon_id and j.claim_id = o.claim_id
+        for update of j skip locked);
+    lost := array(
+        select o.claim_id
+        from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint)
+        where not exists (select from meetlink.job j
+                          where j.session_id = o.session_id and j.state = 'claimed'
+                            and j.claimed_by = daemon_id and j.claim_id = o.claim_id));
+end
+$$;
+
+-- The private half: attempts as history, jobs to their next state. `writes` says what became of each link.
+create function meetlink.record_outcomes(
+    daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], writes jsonb, reconnected bigint[])
+returns table (claim_id bigint, verdict text)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+#variable_conflict use_column
+begin
+    return query
+    with reported as (
+        select o.*,
+               w.write ->> 'verdict' as write_verdict,
+               case when w.write ->> 'verdict' = 'rejected' then 'write_rejected' else o.reason end as final_reason,
+               case when w.write ->> 'verdict' = 'rejected' then 'settle' else o.stage end as final_stage,
+               case when w.write ->> 'verdict' = 'rejected' then w.write ->> 'detail' else o.detail end as final_detail,
+               case when o.claim_id = any (lost) then 'lost'
+                    when h.claim_id is null or w.write ->> 'verdict' = 'busy' then 'busy'
+                    when w.write ->> 'verdict' = 'unwanted' then 'lost'
+                    else 'done' end as verdict
+        from jsonb_to_recordset(outcomes) as o(
+                 session_id text, claim_id bigint, outcome text, attempt_ms double precision, generation integer,
+                 outcome_unknown boolean, connection_print bigint, external_id text, adopted boolean,
+                 reason text, stage text, http_status integer, provider_code text, detail text,
+                 retry_after_s double precision, timings jsonb)
+        cross join lateral (select writes -> o.claim_id::text as write) w
+        left join unnest(held) h on h.claim_id = o.claim_id
+    ),
+    -- What follows from it: the state, and the time of the next attempt.
+    decided as materialized (
+        select p.*, j.owner_id, j.provider, j.attempts,
+               case when p.verdict <> 'done' then null
+                    when p.write_verdict = 'written' then 'linked'
+                    when p.outcome = 'released' then 'due'
+                    when r.disposition = 'give_up' or meetlink.over_at(j.starts_at, j.ends_at) <= t.at
+                      then 'gave_up'
+                    when r.disposition = 'block' and not (r.scope = 'connection' and p.claim_id = any (reconnected))
+                      then 'blocked'
+                    else 'waiting' end as next_state,
+               case when p.outcome = 'released' then t.at
+                    else meetlink.next_attempt_at(j.attempts, j.starts_at, r.min_delay,
+                                                  make_interval(secs => p.retry_after_s), random(), t.at) end as next_at
+        from reported p
+        join unnest(held) j on j.claim_id = p.claim_id
+        left join meetlink.reason r on r.code = p.final_reason
+        cross join (select clock_timestamp() as at) t
+    ),
+    retired as (
+        -- a link retires its job by the trigger on the sessions table; this is for a disabled trigger,
+        -- and for a session that turned out to need no link
+        delete from meetlink.job j using decided d
+        where j.session_id = d.session_id and j.claim_id = d.claim_id
+          and (d.next_state = 'linked' or d.write_verdict = 'unwanted')
+        returning j.session_id
+    ),
+    moved as (
+        update meetlink.job j
+        set state = d.next_state,
+            due_at = case when d.next_state in ('due', 'waiting') then d.next_at else j.due_at end,
+            attempts = j.attempts - case when d.outcome = 'released' then 1 else 0 end,
+            generation = greatest(j.generation, d.generation),
+            -- what was unknown before stays so until an attempt has looked
+            outcome_unknown = coalesce(d.outcome_unknown, false) or d.write_verdict is not null
+                or (j.outcome_unknown and (d.outcome = 'released' or d.final_stage in ('claim', 'token', 'find'))),
+            claim_id = null, claimed_by = null, lease_until = null,
+            reason = coalesce(d.final_reason, j.reason),
+            stage = case when d.final_reason is null then j.stage else d.final_stage end,
+            http_status = case when d.final_reason is null then j.http_status else nullif(d.http_status, 0) end,
+            provider_code = case when d.final_reason is null then j.provider_code else nullif(d.provider_code, '') end,
+            detail = case when d.final_reason is null then j.detail else d.final_detail end,
+            connection_print = d.connection_print
+        from decided d
+        where j.session_id = d.session_id and j.claim_id = d.claim_id
+          and d.next_state in ('due', 'waiting', 'blocked', 'gave_up')
+        returning j.session_id
+    ),
+    recorded as (
+        insert into meetlink.attempt (
+            session_id, owner_id, provider, claim_id, attempt, daemon, started_at, outcome, stage, reason,
+            http_status, provider_code, detail, external_id, next_at, timings)
+        select p.session_id, d.owner_id, d.provider, p.claim_id, coalesce(d.attempts, 0),
+               coalesce((select m.name from meetlink.daemon m where m.id = daemon_id), 'unknown'),
+               clock_timestamp() - make_interval(secs => coalesce(p.attempt_ms, 0) / 1000.0),
+               case when p.verdict = 'lost' then 'lost'
+                    when p.write_verdict = 'rejected' then 'failed'
+                    when p.outcome = 'linked' and p.adopted then 'adopted'
+                    else p.outcome end,
+               p.final_stage, p.final_reason, nullif(p.http_status, 0), nullif(p.provider_code, ''), p.final_detail,
+               p.external_id, case when d.next_state in ('due', 'waiting') then d.next_at end,
+               p.timings || jsonb_build_object('attempt_ms', p.attempt_ms)
+        from reported p
+        left join decided d on d.claim_id = p.claim_id
+        where p.verdict <> 'busy'
+    )
+    select p.claim_id, p.verdict from reported p;
+end
+$$;

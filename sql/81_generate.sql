@@ -1,0 +1,419 @@
+-- What attach generates: triggers on the user's tables; views that give them meetlink's names; and the
+-- few functions that write to them. All of it belongs to the owner of those tables, so no policy, grant
+-- or role of the application changes. They are not members of the extension, and carry its version in
+-- meetlink.attachment instead; nothing that runs as the extension's owner may use them.
+
+-- A template with {names} in braces filled in.
+create function meetlink.fill(template text, names jsonb) returns text
+language plpgsql immutable set search_path = pg_catalog, pg_temp as
+$$
+declare
+    name text;
+    value text;
+begin
+    for name, value in select * from jsonb_each_text(names) loop
+        template := replace(template, '{' || name || '}', value);
+    end loop;
+    return template;
+end
+$$;
+
+create function meetlink.generate(attached meetlink.attachment) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    sessions regclass := attached.sessions;
+    connections regclass := attached.connections;
+    names jsonb;
+begin
+    select jsonb_object_agg(
+               c.kind || '.' || c.name,
+               coalesce(quote_ident(m.column_name), 'null'))
+           || jsonb_build_object(
+               'sessions', attached.sessions,
+               'connections', attached.connections,
+               'table_owner', quote_ident(attached.table_owner),
+               'session_key', meetlink.column_type(sessions, attached.mapping #>> '{session,id}'),
+               'owner_key', meetlink.column_type(sessions, attached.mapping #>> '{session,owner}'))
+    into names
+    from meetlink.canonical_columns() c
+    cross join lateral (select attached.mapping -> c.kind ->> c.name as column_name) m;
+
+    execute format('grant usage on schema meetlink to %s', names ->> 'table_owner');
+    execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh to %s', names ->> 'table_owner');
+    perform meetlink.generate_views(names, attached.mapping);
+    perform meetlink.generate_writers(names, attached.mapping);
+    perform meetlink.generate_triggers(names, attached.mapping);
+end
+$$;
+
+create function meetlink.generate_views(names jsonb, mapping jsonb) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    statuses text := (select string_agg(quote_literal(s), ', ') from jsonb_array_elements_text(mapping -> 'wanted_status') s);
+    name text;
+begin
+    names := names || jsonb_build_object(
+        'wanted', case when mapping #>> '{session,status}' is null
+                       then 's.{session.join_url} is null'
+                       else 's.{session.join_url} is null and s.{session.status}::text in (' || statuses || ')' end,
+        'usable', concat_ws(' and ', 'true',
+                       case when mapping #>> '{connection,active}' is not null then 'c.{connection.active}' end,
+                       case when mapping #>> '{connection,status}' is not null
+                            then 'c.{connection.status}::text = ''connected''' end));
+    -- an unmapped column is null, and has no table to be read from
+    names := names || jsonb_build_object('wanted', meetlink.fill(names ->> 'wanted', names),
+                                         'usable', meetlink.fill(names ->> 'usable', names));
+    select names || jsonb_object_agg(kind || '.' || c.name,
+                                     case when mapping -> kind ->> c.name is null then 'null'
+                                          else left(kind, 1) || '.' || quote_ident(mapping -> kind ->> c.name) end)
+    into names from meetlink.canonical_columns() c;
+
+    -- Keys as text, back to the user's type: plain SQL, so that the planner sees a cast and uses the index.
+    execute meetlink.fill('create function meetlink.session_key(key text) returns {session_key}
+        language sql immutable strict parallel safe return key::{session_key}', names);
+    execute meetlink.fill('create function meetlink.owner_key(key text) returns {owner_key}
+        language sql immutable strict parallel safe return key::{owner_key}', names);
+
+    execute meetlink.fill($sql$
+        create view meetlink.session as
+        select {session.id}::{session_key} as id,
+               {session.owner}::{owner_key} as owner,
+               {session.provider}::text as provider,
+               {session.status}::text as status,
+               {session.starts_at}::timestamptz as starts_at,
+               coalesce({session.ends_at}::timestamptz,
+                        {session.starts_at}::timestamptz + make_interval(mins => {session.duration_minutes}::integer)) as ends_at,
+               {session.duration_minutes}::integer as duration_minutes,
+               {session.join_url}::text as join_url,
+               {session.external_id}::text as external_id,
+               {session.linked_at}::timestamptz as linked_at,
+               {session.title}::text as title,
+               coalesce({wanted}, false) as wanted
+        from {sessions} s
+        $sql$, names);
+    execute meetlink.fill($sql$
+        create view meetlink.connection as
+        select {connection.owner}::{owner_key} as owner,
+               {connection.provider}::text as provider,
+               {connection.active}::boolean as active,
+               {connection.status}::text as status,
+               {connection.account}::text as account,
+               {connection.access_token}::text as access_token,
+               {connection.refresh_token}::text as refresh_token,
+               {connection.expires_at}::timestamptz as expires_at,
+               coalesce({usable}, false) as usable,
+               hashtextextended(concat_ws('|', {connection.active}, {connection.status},
+                                          {connection.access_token}, {connection.refresh_token}), 0) as print
+        from {connections} c
+        $sql$, names);
+
+    -- Where the jobs and the user's tables disagree, because no trigger saw a change.
+    execute meetlink.fill($sql$
+        create view meetlink.drift as
+        select 'missing' as kind, s.id::text as session_id, s.owner::text as owner_id, s.provider, s.starts_at, s.ends_at
+        from meetlink.session s
+        where s.wanted and meetlink.over_at(s.starts_at, s.ends_at) > now()
+          and not exists (select from meetlink.job j where j.session_id = s.id::text)
+        union all
+        select 'unwanted', j.session_id, j.owner_id, j.provider, j.starts_at, j.ends_at
+        from meetlink.job j
+        where not exists (select from meetlink.session s where s.id = meetlink.session_key(j.session_id) and s.wanted)
+        union all
+        select 'moved', j.session_id, s.owner::text, s.provider, s.starts_at, s.ends_at
+        from meetlink.job j join meetlink.session s on s.id = meetlink.session_key(j.session_id) and s.wanted
+        where (j.owner_id, j.provider, j.starts_at, j.ends_at)
+              is distinct from (s.owner::text, s.provider, s.starts_at, s.ends_at)
+        union all
+        select 'reconnected', j.session_id, j.owner_id, j.provider, j.starts_at, j.ends_at
+        from meetlink.job j
+        join meetlink.reason r on r.code = j.reason and r.scope = 'connection'
+        join meetlink.connection c on c.owner = meetlink.owner_key(j.owner_id) and c.provider = j.provider
+        where j.state = 'blocked' and c.usable and c.print is distinct from j.connection_print
+        $sql$, names);
+
+    execute meetlink.fill($sql$
+        create view meetlink.stuck_sessions as
+        select s.id as session_id, s.owner, s.provider, s.title, s.starts_at,
+               floor(extract(epoch from s.starts_at - now()) / 60)::integer as minutes_to_start,
+               coalesce(j.state, 'unseen') as state, j.reason, coalesce(r.title, 'Not tried yet') as problem, j.detail,
+               coalesce(r.acts, 'nobody') as acts,
+               coalesce(r.advice, 'Nothing: it is about to be tried.') as advice,
+               coalesce(j.attempts, 0) as attempts,
+               case when j.state in ('due', 'waiting') then j.due_at end as next_try_at,
+               j.flagged_at,
+               c.account, c.status as connection_status, c.usable as connection_usable, c.expires_at < now() as token_expired
+        from meetlink.session s
+        left join meetlink.job j on j.session_id = s.id::text
+        left join meetlink.reason r on r.code = j.reason
+        left join lateral (
+            select * from meetlink.connection k
+            where k.owner = s.owner and k.provider = s.provider
+            order by k.usable desc limit 1) c on true
+        where s.wanted and meetlink.over_at(s.starts_at, s.ends_at) > now()
+        order by s.starts_at
+        $sql$, names);
+    comment on view meetlink.stuck_sessions is
+        'Every session that should have a link and has none: why, who must act, what to do, and when it is tried again.';
+    execute meetlink.fill($sql$
+        create view meetlink.connection_health as
+        select c.owner, c.provider, c.account, c.active, c.status, c.usable, c.expires_at as access_token_expires_at,
+               f.refresh_expires_at as refresh_token_expires_at, f.last_at as last_refresh_at,
+               case when f.last_at is null then null else coalesce(f.last_reason, 'refreshed') end as last_refresh,
+               j.blocked as blocked_sessions, j.jobs as sessions_without_link, j.next_start as next_session_at,
+               coalesce(f.last_reason, j.reason) as reason, r.acts, r.advice
+        from meetlink.connection c
+        left join meetlink.refresh f on f.owner_id = c.owner::text and f.provider = c.provider
+        left join lateral (
+            select count(*) as jobs, count(*) filter (where b.state = 'blocked') as blocked, min(b.starts_at) as next_start,
+                   min(b.reason) filter (where b.state = 'blocked') as reason
+            from meetlink.job b where b.owner_id = c.owner::text and b.provider = c.provider) j on true
+        left join meetlink.reason r on r.code = coalesce(f.last_reason, j.reason)
+        order by c.usable, j.next_start nulls last, c.expires_at
+        $sql$, names);
+    comment on view meetlink.connection_health is
+        'Every connection: whether it works, until when, what waits for it, and who must act. Holds no token.';
+
+    foreach name in array array['session', 'connection', 'drift', 'stuck_sessions', 'connection_health'] loop
+        execute format('alter view meetlink.%I owner to %s', name, names ->> 'table_owner');
+    end loop;
+    execute format('alter function meetlink.session_key(text) owner to %s', names ->> 'table_owner');
+    execute format('alter function meetlink.owner_key(text) owner to %s', names ->> 'table_owner');
+    revoke all on function meetlink.session_key(text), meetlink.owner_key(text) from public;
+    grant execute on function meetlink.session_key(text), meetlink.owner_key(text) to meetlink_sidecar;
+    grant select on meetlink.session, meetlink.connection, meetlink.drift to meetlink_sidecar;
+    grant select on meetlink.stuck_sessions, meetlink.connection_health to meetlink_operator;
+end
+$$;
+
+create function meetlink.generate_writers(names jsonb, mapping jsonb) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    signature text;
+begin
+    -- "column = value" lists without the columns that the user does not have
+    names := names || jsonb_build_object(
+        'link_columns', concat_ws(', ', '{session.join_url} = l.join_url',
+            case when mapping #>> '{session,external_id}' is not null then '{session.external_id} = l.external_id' end,
+            case when mapping #>> '{session,linked_at}' is not null then '{session.linked_at} = clock_timestamp()' end),
+        'disconnect_columns', nullif(concat_ws(', ',
+            case when mapping #>> '{connection,active}' is not null then '{connection.active} = false' end,
+            case when mapping #>> '{connection,status}' is not null then '{connection.status} = ''needs_reauth''' end), ''),
+        'status_is_wanted', case when mapping #>> '{session,status}' is null then 'true'
+            else 's.{session.status}::text = any (' || quote_literal(array(
+                     select jsonb_array_elements_text(mapping -> 'wanted_status'))::text) || '::text[])' end);
+    names := names
+        || jsonb_build_object('link_columns', meetlink.fill(names ->> 'link_columns', names),
+                              'disconnect_columns', meetlink.fill(names ->> 'disconnect_columns', names),
+                              'status_is_wanted', meetlink.fill(names ->> 'status_is_wanted', names));
+
+    -- Writes links to sessions that still want one and whose claim is still the given one, and never waits
+    -- for a row. The application's triggers and constraints may refuse a link: then row by row, so that
+    -- one refusal stays one row's trouble.
+    execute meetlink.fill($sql$
+        create function meetlink.write_links(links jsonb)
+        returns table (claim_id bigint, verdict text, detail text)
+        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+        $body$
+        declare
+            link jsonb;
+        begin
+            begin
+                return query select * from meetlink.write_links_at_once(links);
+                return;
+            exception
+                -- trouble of the whole database is not one row's
+                when insufficient_resources or system_error or operator_intervention then raise;
+                when others then null;
+            end;
+            for link in select * from jsonb_array_elements(links) loop
+                begin
+                    return query select * from meetlink.write_links_at_once(jsonb_build_array(link));
+                exception
+                    when insufficient_resources or system_error or operator_intervention then raise;
+                    when transaction_rollback or lock_not_available then
+                        claim_id := (link ->> 'claim_id')::bigint; verdict := 'busy'; detail := null;
+                        return next;
+                    when others then
+                        claim_id := (link ->> 'claim_id')::bigint; verdict := 'rejected'; detail := left(sqlerrm, 500);
+                        return next;
+                end;
+            end loop;
+        end
+        $body$
+        $sql$, names);
+    execute meetlink.fill($sql$
+        create function meetlink.write_links_at_once(links jsonb)
+        returns table (claim_id bigint, verdict text, detail text)
+        language sql volatile security definer set search_path = pg_catalog, pg_temp as
+        $body$
+            with link as materialized (
+                select l.*, meetlink.session_key(l.session_id) as key
+                from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text)
+                where exists (select from meetlink.job j where j.session_id = l.session_id and j.claim_id = l.claim_id)
+            ), locked as materialized (
+                select s.{session.id} as key, s.{session.join_url} is null and {status_is_wanted} as wanted
+                from {sessions} s join link l on s.{session.id} = l.key
+                for no key update of s skip locked
+            ), written as (
+                update {sessions} s
+                set {link_columns}
+                from link l join locked k on k.key = l.key
+                where s.{session.id} = l.key and k.wanted
+                returning l.claim_id
+            )
+            select l.claim_id,
+                   case when w.claim_id is not null then 'written'
+                        when k.key is not null or not exists (select from {sessions} s where s.{session.id} = l.key) then 'unwanted'
+                        else 'busy' end,
+                   null::text
+            from link l left join locked k on k.key = l.key left join written w on w.claim_id = l.claim_id
+        $body$
+        $sql$, names);
+
+    -- Refreshed tokens, only over those that were read.
+    execute meetlink.fill($sql$
+        create function meetlink.write_tokens(owner_id text, provider text, was_access text, was_refresh text,
+                                              access text, refresh text, expires_at timestamptz)
+        returns boolean
+        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+        $body$
+        begin
+            update {connections} c
+            set {connection.access_token} = access, {connection.refresh_token} = refresh,
+                {connection.expires_at} = write_tokens.expires_at
+            where c.{connection.owner} = meetlink.owner_key(write_tokens.owner_id)
+              and c.{connection.provider}::text = write_tokens.provider
+              and c.{connection.access_token}::text is not distinct from was_access
+              and c.{connection.refresh_token}::text is not distinct from was_refresh;
+            return found;
+        end
+        $body$
+        $sql$, names);
+
+    -- The application's way to say that a person must reconnect, only while the tokens are those that died.
+    execute meetlink.fill($sql$
+        create function meetlink.mark_disconnected(owner_id text, provider text, was_access text, was_refresh text)
+        returns boolean
+        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+        $body$
+        begin
+            update {connections} c
+            set {disconnect_columns}
+            where c.{connection.owner} = meetlink.owner_key(mark_disconnected.owner_id)
+              and c.{connection.provider}::text = mark_disconnected.provider
+              and c.{connection.access_token}::text is not distinct from was_access
+              and c.{connection.refresh_token}::text is not distinct from was_refresh;
+            return found;
+        end
+        $body$
+        $sql$,
+        -- an application without such columns: nothing to mark, but the comparison still counts
+        names || jsonb_build_object('disconnect_columns',
+            coalesce(names ->> 'disconnect_columns', meetlink.fill('{connection.access_token} = c.{connection.access_token}', names))));
+
+    foreach signature in array array[
+        'write_links(jsonb)', 'write_links_at_once(jsonb)', 'write_tokens(text, text, text, text, text, text, timestamptz)',
+        'mark_disconnected(text, text, text, text)'] loop
+        execute format('alter function meetlink.%s owner to %s', signature, names ->> 'table_owner');
+        execute format('revoke all on function meetlink.%s from public', signature);
+        execute format('grant execute on function meetlink.%s to meetlink_sidecar', signature);
+    end loop;
+    revoke execute on function meetlink.write_links_at_once(jsonb) from meetlink_sidecar;
+end
+$$;
+
+-- Triggers with their conditions in the catalogue, so that rows which need nothing cost nothing.
+-- UPDATE triggers name no columns: "UPDATE OF" misses what a BEFORE trigger changed.
+create function meetlink.generate_triggers(names jsonb, mapping jsonb) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    statuses text := (select string_agg(quote_literal(s), ', ') from jsonb_array_elements_text(mapping -> 'wanted_status') s);
+    wanted text := '{row}.{session.join_url} is null';
+    followed text;
+    reconnected text;
+    usable text;
+begin
+    if mapping #>> '{session,status}' is not null then
+        wanted := wanted || ' and {row}.{session.status}::text in (' || statuses || ')';
+    end if;
+    select string_agg(format('old.%1$I is distinct from new.%1$I', mapping -> 'session' ->> c.name), ' or ') into followed
+    from meetlink.canonical_columns() c
+    where c.kind = 'session' and c.name in ('id', 'owner', 'provider', 'starts_at', 'ends_at', 'duration_minutes')
+      and mapping -> 'session' ->> c.name is not null;
+    select string_agg(format('old.%1$I is distinct from new.%1$I', mapping -> 'connection' ->> c.name), ' or ') into reconnected
+    from meetlink.canonical_columns() c
+    where c.kind = 'connection' and c.name in ('owner', 'provider', 'active', 'status', 'access_token', 'refresh_token')
+      and mapping -> 'connection' ->> c.name is not null;
+    usable := concat_ws(' and ', 'true',
+        case when mapping #>> '{connection,active}' is not null then 'new.{connection.active}' end,
+        case when mapping #>> '{connection,status}' is not null then 'new.{connection.status}::text = ''connected''' end);
+    names := names || jsonb_build_object(
+        'old_wanted', meetlink.fill(replace(wanted, '{row}', 'old'), names),
+        'new_wanted', meetlink.fill(replace(wanted, '{row}', 'new'), names),
+        'followed', followed,
+        'reconnected', reconnected,
+        'usable', meetlink.fill(usable, names),
+        'flag_arguments', (select string_agg(quote_literal(coalesce(mapping -> 'session' ->> n, '')), ', ' order by o)
+                           from unnest(array['id', 'owner', 'provider', 'starts_at', 'ends_at', 'duration_minutes'])
+                                with ordinality as u(n, o)),
+        'id_argument', quote_literal(mapping #>> '{session,id}'),
+        'reconnect_arguments', quote_literal(mapping #>> '{connection,owner}') || ', ' || quote_literal(mapping #>> '{connection,provider}'));
+
+    execute meetlink.fill($sql$
+        create or replace trigger meetlink_flag_insert after insert on {sessions}
+        for each row when ({new_wanted}) execute function meetlink.flag({flag_arguments})$sql$, names);
+    execute meetlink.fill($sql$
+        create or replace trigger meetlink_flag_update after update on {sessions}
+        for each row when ({new_wanted} and (not coalesce({old_wanted}, false) or {followed}))
+        execute function meetlink.flag({flag_arguments})$sql$, names);
+    execute meetlink.fill($sql$
+        create or replace trigger meetlink_retire_update after update on {sessions}
+        for each row when ({old_wanted} and (not coalesce({new_wanted}, false) or old.{session.id} is distinct from new.{session.id}))
+        execute function meetlink.retire({id_argument})$sql$, names);
+    execute meetlink.fill($sql$
+        create or replace trigger meetlink_retire_delete after delete on {sessions}
+        for each row when ({old_wanted}) execute function meetlink.retire({id_argument})$sql$, names);
+    execute meetlink.fill($sql$
+        create or replace trigger meetlink_retire_truncate after truncate on {sessions}
+        for each statement execute function meetlink.retire({id_argument})$sql$, names);
+    execute meetlink.fill($sql$
+        create or replace trigger meetlink_reconnect_insert after insert on {connections}
+        for each row when ({usable}) execute function meetlink.reconnected({reconnect_arguments})$sql$, names);
+    execute meetlink.fill($sql$
+        create or replace trigger meetlink_reconnect_update after update on {connections}
+        for each row when ({usable} and ({reconnected}))
+        execute function meetlink.reconnected({reconnect_arguments})$sql$, names);
+end
+$$;
+
+create function meetlink.drop_triggers(relation regclass) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    name text;
+begin
+    for name in
+        select t.tgname from pg_trigger t
+        where t.tgrelid = relation and t.tgparentid = 0
+          and t.tgfoid in (select p.oid from pg_proc p
+                           where p.pronamespace = 'meetlink'::regnamespace and p.proname in ('flag', 'retire', 'reconnected'))
+    loop
+        execute format('drop trigger %I on %s', name, relation);
+    end loop;
+end
+$$;
+
+create function meetlink.drop_generated() returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp set client_min_messages = warning as
+$$
+begin
+    drop view if exists meetlink.stuck_sessions, meetlink.connection_health, meetlink.drift, meetlink.connection, meetlink.session;
+    drop function if exists meetlink.write_links(jsonb), meetlink.write_links_at_once(jsonb),
+        meetlink.write_tokens(text, text, text, text, text, text, timestamptz),
+        meetlink.mark_disconnected(text, text, text, text), meetlink.session_key(text), meetlink.owner_key(text);
+end
+$$;

@@ -1,0 +1,33 @@
+-- Who may call what. Nothing is for everybody; generated objects are granted where they are generated.
+
+revoke all on all functions in schema meetlink from public;
+revoke all on all sequences in schema meetlink from public;
+
+grant select on meetlink.reason to meetlink_sidecar, meetlink_operator, meetlink_gateway;
+grant select on meetlink.attempt to meetlink_operator;
+
+-- The daemon's work, in the order in which a row travels.
+grant execute on function
+    meetlink.require_attachment(),
+    meetlink.register_daemon(text, text),
+    meetlink.claim(bigint, integer, interval, text[]),
+    meetlink.claim_jobs(bigint, integer, interval, text[]),
+    meetlink.retire_claims(bigint, bigint[]),
+    meetlink.renew(bigint, bigint[], interval),
+    meetlink.begin_refresh(bigint, text, text, interval),
+    meetlink.take_refresh_lease(bigint, text, text, interval),
+    meetlink.store_tokens(bigint, text, text, bigint, text, text, text, text, interval, interval),
+    meetlink.end_refresh(bigint, text, text, bigint, text, text),
+    meetlink.finish_refresh(bigint, text, text, bigint, text, text, interval),
+    meetlink.disconnect(bigint, text, text, bigint, text, text, text, text),
+    meetlink.block_jobs(text, text, text, text, bigint),
+    meetlink.settle(bigint, jsonb),
+    meetlink.hold_claims(bigint, jsonb),
+    meetlink.record_outcomes(bigint, jsonb, meetlink.job[], bigint[], jsonb, bigint[]),
+    meetlink.housekeep(bigint, integer, text),
+    meetlink.sweep(integer),
+    meetlink.correct_drift(jsonb),
+    meetlink.give_up_over(),
+    meetlink.prune(),
+    meetlink.over_at(timestamptz, timestamptz)
+to meetlink_sidecar;
