@@ -30,7 +30,7 @@ $$
             -- once the last call has passed, only the cap counts
             case when meetlink.last_call(starts_at) > at then meetlink.last_call(starts_at) end),
         at + coalesce(min_delay, interval '0'),
-        at + coalesce(least(retry_after, interval '1 day'), interval '0'))
+        at + least(coalesce(retry_after, interval '0'), interval '1 day'))
     from (select least(
                 interval '1 second' * power(2, least(greatest(attempts, 1), 12) - 1),
                 greatest(

@@ -40,6 +40,8 @@ struct Response {
     std::string content_type;
     std::string retry_after;  ///< the header as sent, empty when absent
     std::string date;         ///< the header as sent, empty when absent
+    std::string rate_limit_reset;  ///< X-RateLimit-Reset as sent (Zoom, PROVIDERS.md 2.4)
+    std::string rate_limit_type;   ///< X-RateLimit-Type as sent: "QPS" or "Daily-limit"
     Timings timings;
     std::string host;  ///< host the request went to, for messages
 };
