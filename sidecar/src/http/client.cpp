@@ -1,0 +1,190 @@
+#include "http/client.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <new>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "http/multi.hpp"
+#include "http/transfer.hpp"
+#include "http/url.hpp"
+
+namespace meetlink::http {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t max_idle_handles = 256;
+
+struct ShareCleanup {
+    void operator()(CURLSH* share) const noexcept { curl_share_cleanup(share); }
+};
+
+/// curl_global_init() once for the process.
+void start_libcurl()
+{
+    static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (started != CURLE_OK) {
+        throw std::bad_alloc();
+    }
+}
+
+Response not_sent(std::string detail, const Request& request)
+{
+    Response response;
+    response.fault = Fault::not_sent;
+    response.fault_detail = std::move(detail);
+    if (auto url = parse_url(request.url)) {
+        response.host = std::move(url->host);
+    }
+    return response;
+}
+
+}  // namespace
+
+/// Shared with the coroutines under way, which may outlive the Client by one turn of the loop.
+struct Client::State {
+    struct Running {
+        Transfer* transfer;
+        asio::steady_timer* finished;
+    };
+
+    State(asio::any_io_executor executor, ClientOptions client_options)
+        : options(std::move(client_options)), share(curl_share_init())
+    {
+        if (!share) {
+            throw std::bad_alloc();
+        }
+        // one thread, hence no lock functions
+        curl_share_setopt(share.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+        multi = std::make_shared<Multi>(
+            std::move(executor), [this](CURL* easy, CURLcode result) { finish(easy, result); });
+        // room for two hosts of each of two providers, at half of their cap
+        multi->set_connection_limits(options.connections_per_host, 2 * options.connections_per_host);
+    }
+
+    ~State() { multi->close(); }
+
+    [[nodiscard]] EasyHandle take_handle()
+    {
+        if (!idle.empty()) {
+            EasyHandle easy = std::move(idle.back());
+            idle.pop_back();
+            return easy;
+        }
+        EasyHandle easy(curl_easy_init());
+        if (!easy) {
+            throw std::bad_alloc();
+        }
+        return easy;
+    }
+
+    void finish(CURL* easy, CURLcode result)
+    {
+        const auto found = running.find(easy);
+        if (found == running.end()) {
+            return;
+        }
+        const Running ended = found->second;
+        running.erase(found);
+        ended.transfer->finish(result);
+        ended.finished->cancel();  // wakes the coroutine, in a later turn
+    }
+
+    void close() noexcept
+    {
+        closed = true;
+        while (!running.empty()) {
+            CURL* const easy = running.begin()->first;
+            multi->remove(easy);
+            finish(easy, CURLE_ABORTED_BY_CALLBACK);
+        }
+        multi->close();
+    }
+
+    ClientOptions options;
+    std::unique_ptr<CURLSH, ShareCleanup> share;  // outlives every easy handle
+    std::vector<EasyHandle> idle;
+    std::unordered_map<CURL*, Running> running;
+    std::shared_ptr<Multi> multi;
+    bool closed = false;
+};
+
+namespace {
+
+/// Takes a transfer off its client however the awaiting coroutine ends.
+class Guard {
+public:
+    Guard(std::shared_ptr<Client::State> state, Transfer& transfer)
+        : state_(std::move(state)), transfer_(transfer)
+    {
+    }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    ~Guard()
+    {
+        if (state_->running.erase(transfer_.handle()) > 0) {
+            state_->multi->remove(transfer_.handle());
+        }
+        if (!state_->closed && state_->idle.size() < max_idle_handles) {
+            state_->idle.push_back(transfer_.release());
+        }
+    }
+
+private:
+    std::shared_ptr<Client::State> state_;
+    Transfer& transfer_;
+};
+
+}  // namespace
+
+Client::Client(asio::any_io_executor executor, ClientOptions options)
+{
+    start_libcurl();
+    state_ = std::make_shared<State>(std::move(executor), std::move(options));
+}
+
+Client::~Client()
+{
+    state_->close();
+}
+
+void Client::close() noexcept
+{
+    state_->close();
+}
+
+asio::awaitable<Response> Client::send(Request request)
+{
+    const auto state = state_;
+    if (state->closed) {
+        co_return not_sent("the client is shutting down", request);
+    }
+    if (const auto problem = request_problem(request)) {
+        co_return not_sent(*problem, request);
+    }
+    asio::steady_timer finished(co_await asio::this_coro::executor,
+                                asio::steady_timer::time_point::max());
+    Transfer transfer(state->take_handle(), std::move(request), state->options, state->share.get());
+    const Guard guard(state, transfer);
+    state->running.emplace(transfer.handle(), State::Running{&transfer, &finished});
+    if (state->multi->add(transfer.handle()) != CURLM_OK) {
+        state->finish(transfer.handle(), CURLE_FAILED_INIT);
+    }
+    while (!transfer.finished()) {
+        boost::system::error_code woken;
+        co_await finished.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        if (!transfer.finished()) {
+            throw boost::system::system_error(asio::error::operation_aborted);
+        }
+    }
+    co_return std::move(transfer.response());
+}
+
+}  // namespace meetlink::http

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+
+#include "http/message.hpp"
+#include "http/sender.hpp"
+
+namespace meetlink::http {
+
+struct ClientOptions {
+    std::filesystem::path ca_file;  ///< PEM; empty: the system's store
+    /// Connections to one host. At Google's 10,000 requests a minute and 300 ms each, 50 are busy
+    /// (PROVIDERS.md 1.9); more would only cost memory. Requests above it wait for a free one, within
+    /// their timeout.
+    long connections_per_host = 64;
+    std::chrono::milliseconds connect_timeout{5'000};  ///< name, TCP and TLS together
+    std::size_t body_limit = std::size_t{1} << 20;     ///< longest answer, in bytes
+};
+
+/// The real Sender: libcurl on the caller's event loop, for one thread.
+///
+/// - HTTP/1.1, because libcurl 7.88 gives stream errors on HTTP/2 under load (DESIGN section 7), and a
+///   broken create is an unknown outcome.
+/// - Connections and TLS sessions are reused. Redirects are not followed, other schemes than https
+///   (and http for loopback) are refused.
+/// - Only GET and DELETE are ever sent twice. libcurl repeats any request whose kept-alive connection
+///   closes before a byte of the answer, even a POST that the server may have carried out; here that
+///   ends as Fault::broken, unless not a byte of it had been sent.
+class Client final : public Sender {
+public:
+    explicit Client(boost::asio::any_io_executor executor, ClientOptions options = {});
+    /// Like close().
+    ~Client() override;
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    /// Cancelling the awaiting coroutine aborts the transfer and throws operation_aborted; nothing else
+    /// is thrown but std::bad_alloc.
+    [[nodiscard]] boost::asio::awaitable<Response> send(Request request) override;
+
+    /// Ends every request that is under way (not_sent or broken) and every later one (not_sent).
+    void close() noexcept;
+
+    struct State;
+
+private:
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace meetlink::http

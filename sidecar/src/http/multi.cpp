@@ -1,0 +1,197 @@
+#include "http/multi.hpp"
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <new>
+#include <utility>
+
+namespace meetlink::http {
+namespace {
+
+// Ended transfers handed on per turn of the loop: a burst of them must not keep libpq waiting.
+constexpr int reports_per_turn = 16;
+
+}  // namespace
+
+Multi::Multi(boost::asio::any_io_executor executor, Done done)
+    : executor_(std::move(executor)),
+      done_(std::move(done)),
+      multi_(curl_multi_init()),
+      timer_(executor_)
+{
+    if (!multi_) {
+        throw std::bad_alloc();
+    }
+    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &Multi::on_socket);
+    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
+    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &Multi::on_timer);
+    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
+    curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+}
+
+Multi::~Multi()
+{
+    close();
+}
+
+void Multi::set_connection_limits(long per_host, long total)
+{
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, per_host);
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, total);
+}
+
+CURLMcode Multi::add(CURL* easy)
+{
+    return closed_ ? CURLM_BAD_HANDLE : curl_multi_add_handle(multi_.get(), easy);
+}
+
+void Multi::remove(CURL* easy) noexcept
+{
+    if (multi_) {
+        curl_multi_remove_handle(multi_.get(), easy);
+    }
+}
+
+void Multi::close() noexcept
+{
+    closed_ = true;
+    timer_.cancel();
+    // closes the connections, and with each calls on_socket(CURL_POLL_REMOVE) while all members live
+    multi_.reset();
+    for (auto& [fd, socket] : sockets_) {
+        socket->wanted = 0;
+        socket->descriptor.release();
+    }
+    sockets_.clear();
+}
+
+int Multi::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) noexcept
+{
+    auto* multi = static_cast<Multi*>(self);
+    if (what == CURL_POLL_REMOVE) {
+        multi->unwatch(fd);
+    } else {
+        multi->watch(fd, what);
+    }
+    return 0;
+}
+
+int Multi::on_timer(CURLM*, long timeout_ms, void* self) noexcept
+{
+    static_cast<Multi*>(self)->set_timer(timeout_ms);
+    return 0;
+}
+
+void Multi::watch(curl_socket_t fd, int what)
+{
+    auto& socket = sockets_[fd];
+    if (!socket) {
+        socket = std::make_shared<Socket>(executor_, fd);
+    }
+    socket->wanted = what;
+    arm(socket);
+}
+
+void Multi::unwatch(curl_socket_t fd)
+{
+    const auto found = sockets_.find(fd);
+    if (found == sockets_.end()) {
+        return;
+    }
+    found->second->wanted = 0;
+    // Asio must forget the number before libcurl closes it: the next connection may get the same one,
+    // and a registration left behind would never report it.
+    found->second->descriptor.release();
+    sockets_.erase(found);
+}
+
+void Multi::arm(const std::shared_ptr<Socket>& socket)
+{
+    using boost::asio::posix::stream_descriptor;
+    if ((socket->wanted & CURL_POLL_IN) != 0 && !socket->reading) {
+        socket->reading = true;
+        socket->descriptor.async_wait(
+            stream_descriptor::wait_read, [self = weak_from_this(), socket](auto error) {
+                socket->reading = false;
+                const auto multi = self.lock();
+                if (!error && multi && (socket->wanted & CURL_POLL_IN) != 0) {
+                    multi->ready(socket, CURL_CSELECT_IN);
+                }
+            });
+    }
+    if ((socket->wanted & CURL_POLL_OUT) != 0 && !socket->writing) {
+        socket->writing = true;
+        socket->descriptor.async_wait(
+            stream_descriptor::wait_write, [self = weak_from_this(), socket](auto error) {
+                socket->writing = false;
+                const auto multi = self.lock();
+                if (!error && multi && (socket->wanted & CURL_POLL_OUT) != 0) {
+                    multi->ready(socket, CURL_CSELECT_OUT);
+                }
+            });
+    }
+}
+
+void Multi::ready(const std::shared_ptr<Socket>& socket, int event)
+{
+    act(socket->number, event);
+    // The call may have closed this socket and opened another one with the same number.
+    const auto found = sockets_.find(socket->number);
+    if (found != sockets_.end() && found->second == socket) {
+        arm(socket);
+    }
+}
+
+void Multi::set_timer(long timeout_ms)
+{
+    timer_.cancel();
+    if (timeout_ms < 0 || closed_) {
+        return;
+    }
+    // Even 0 goes through the loop: libcurl must not be called from within its own callback.
+    timer_.expires_after(std::chrono::milliseconds(timeout_ms));
+    timer_.async_wait([self = weak_from_this()](auto error) {
+        const auto multi = self.lock();
+        if (!error && multi) {
+            multi->act(CURL_SOCKET_TIMEOUT, 0);
+        }
+    });
+}
+
+void Multi::act(curl_socket_t fd, int event)
+{
+    if (closed_) {
+        return;
+    }
+    int running = 0;
+    curl_multi_socket_action(multi_.get(), fd, event, &running);
+    if (!reporting_) {
+        report();
+    }
+}
+
+void Multi::report()
+{
+    reporting_ = false;
+    for (int count = 0; count < reports_per_turn; ++count) {
+        int queued = 0;
+        const CURLMsg* message = closed_ ? nullptr : curl_multi_info_read(multi_.get(), &queued);
+        if (message == nullptr) {
+            return;
+        }
+        if (message->msg == CURLMSG_DONE) {
+            CURL* const easy = message->easy_handle;
+            const CURLcode result = message->data.result;
+            curl_multi_remove_handle(multi_.get(), easy);  // invalidates the message
+            done_(easy, result);
+        }
+    }
+    reporting_ = true;
+    boost::asio::post(executor_, [self = weak_from_this()] {
+        if (const auto multi = self.lock()) {
+            multi->report();
+        }
+    });
+}
+
+}  // namespace meetlink::http

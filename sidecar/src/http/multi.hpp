@@ -1,0 +1,73 @@
+#pragma once
+
+#include <curl/curl.h>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+namespace meetlink::http {
+
+/// libcurl's multi-socket interface on an Asio event loop: libcurl says which sockets to watch and when
+/// to wake it, Asio watches. For one thread. Owned by shared_ptr, because handlers that Asio has already
+/// queued may run after the owner let go.
+class Multi : public std::enable_shared_from_this<Multi> {
+public:
+    /// Called once for each transfer that ended by itself, after it was taken off the multi handle.
+    using Done = std::function<void(CURL*, CURLcode)>;
+
+    Multi(boost::asio::any_io_executor executor, Done done);
+    ~Multi();
+    Multi(const Multi&) = delete;
+    Multi& operator=(const Multi&) = delete;
+
+    /// Limits: open connections to one host, and connections kept in all, idle ones included.
+    void set_connection_limits(long per_host, long total);
+
+    [[nodiscard]] CURLMcode add(CURL* easy);
+    /// Aborts a transfer; harmless for one that is not here.
+    void remove(CURL* easy) noexcept;
+    /// Stops watching. Only handlers that are queued already still run, and do nothing.
+    void close() noexcept;
+
+private:
+    struct Socket {
+        Socket(const boost::asio::any_io_executor& executor, curl_socket_t fd)
+            : descriptor(executor, fd), number(fd)
+        {
+        }
+        boost::asio::posix::stream_descriptor descriptor;
+        curl_socket_t number;
+        int wanted = 0;  ///< CURL_POLL_IN, _OUT, _INOUT, or 0 once libcurl gave it up
+        bool reading = false;
+        bool writing = false;
+    };
+
+    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) noexcept;
+    static int on_timer(CURLM*, long timeout_ms, void* self) noexcept;
+
+    void watch(curl_socket_t fd, int what);
+    void unwatch(curl_socket_t fd);
+    void arm(const std::shared_ptr<Socket>& socket);
+    void ready(const std::shared_ptr<Socket>& socket, int event);
+    void set_timer(long timeout_ms);
+    void act(curl_socket_t fd, int event);
+    void report();
+
+    struct Cleanup {
+        void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+    };
+
+    boost::asio::any_io_executor executor_;
+    Done done_;
+    std::unique_ptr<CURLM, Cleanup> multi_;
+    boost::asio::steady_timer timer_;
+    std::unordered_map<curl_socket_t, std::shared_ptr<Socket>> sockets_;
+    bool reporting_ = false;
+    bool closed_ = false;
+};
+
+}  // namespace meetlink::http
