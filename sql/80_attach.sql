@@ -236,6 +236,9 @@ begin
         end if;
     end loop;
 
+    if before is not null then
+        perform meetlink.revoke_retry(before.mapping);
+    end if;
     insert into meetlink.attachment as a (sessions, connections, mapping, table_owner, generated_version)
     values (meetlink.qualified(sessions), meetlink.qualified(connections), complete, pg_get_userbyid(owners[1]),
             (select extversion from pg_extension where extname = 'meetlink'))
@@ -269,6 +272,7 @@ begin
     if not found then
         return 'meetlink was not attached';
     end if;
+    perform meetlink.revoke_retry(before.mapping);
     perform meetlink.drop_triggers(to_regclass(before.sessions));
     perform meetlink.drop_triggers(to_regclass(before.connections));
     perform meetlink.drop_generated();

@@ -44,6 +44,34 @@ begin
     perform meetlink.generate_views(names, attached.mapping);
     perform meetlink.generate_writers(names, attached.mapping);
     perform meetlink.generate_triggers(names, attached.mapping);
+    perform meetlink.grant_retry(attached.mapping);
+end
+$$;
+
+-- End users' roles may call the retry function, which decides itself who may retry what.
+create function meetlink.grant_retry(mapping jsonb) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    grantee text;
+begin
+    for grantee in select jsonb_array_elements_text(mapping -> 'grant_to') loop
+        execute format('grant execute on function public.retry_meeting_link(text, interval),
+            public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) to %I', grantee);
+    end loop;
+end
+$$;
+
+create function meetlink.revoke_retry(mapping jsonb) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    grantee text;
+begin
+    for grantee in select g from jsonb_array_elements_text(mapping -> 'grant_to') g join pg_roles r on r.rolname = g loop
+        execute format('revoke execute on function public.retry_meeting_link(text, interval),
+            public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) from %I', grantee);
+    end loop;
 end
 $$;
 

@@ -31,3 +31,14 @@ grant execute on function
     meetlink.prune(),
     meetlink.over_at(timestamptz, timestamptz)
 to meetlink_sidecar;
+
+-- Retrying: who may retry which session is decided inside. Attach grants it to the roles in grant_to.
+grant execute on function
+    meetlink.retry(text, interval), meetlink.retry(uuid, interval), meetlink.retry(bigint, interval),
+    public.retry_meeting_link(text, interval), public.retry_meeting_link(uuid, interval),
+    public.retry_meeting_link(bigint, interval)
+to meetlink_operator;
+revoke all on function
+    public.retry_meeting_link(text, interval), public.retry_meeting_link(uuid, interval),
+    public.retry_meeting_link(bigint, interval)
+from public;

@@ -1,6 +1,6 @@
 /*
  * as_owner.cpp
- *	  Runs fixed statements with the rights of the extension's owner.
+ *	  Runs fixed statements with the rights of another role: mostly the extension's owner.
  *
  * A SECURITY DEFINER function would do the same at several times the cost, and could not first decide
  * something as the caller. No PG_TRY is needed to switch back on error: aborting a transaction or
@@ -8,9 +8,14 @@
  */
 #include "as_owner.hpp"
 
+extern "C"
+{
+#include "utils/snapmgr.h"
+}
+
 static constexpr int max_arguments = 8;
 
-static Oid
+Oid
 FunctionOwner(Oid function)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
@@ -24,53 +29,77 @@ FunctionOwner(Oid function)
 	return owner;
 }
 
-char *
-RunAsOwner(Oid function, OwnerStatement *statement, std::span<const Argument> arguments)
+Argument
+TextArgument(const char *text)
 {
-	MemoryContext caller_context = CurrentMemoryContext;
+	return Argument{TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0, text == nullptr};
+}
+
+static void
+Prepare(Statement *statement, std::span<const Argument> arguments)
+{
 	Oid			types[max_arguments];
+
+	for (size_t i = 0; i < arguments.size(); i++)
+		types[i] = arguments[i].type;
+
+	SPIPlanPtr	plan = SPI_prepare(statement->text, (int) arguments.size(), types);
+
+	if (plan == nullptr || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare \"%s\": %s", statement->text,
+			 SPI_result_code_string(SPI_result));
+	statement->plan = plan;
+}
+
+static void
+Execute(Statement *statement, std::span<const Argument> arguments, Sees sees)
+{
 	Datum		values[max_arguments];
 	char		nulls[max_arguments];
+	int			result;
+
+	for (size_t i = 0; i < arguments.size(); i++)
+	{
+		values[i] = arguments[i].value;
+		nulls[i] = arguments[i].isnull ? 'n' : ' ';
+	}
+	if (sees == Sees::what_is_committed_now)
+		result = SPI_execute_snapshot(statement->plan, values, nulls, GetLatestSnapshot(),
+									  InvalidSnapshot, true, false, 1);
+	else
+		result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+	if (result < 0)
+		elog(ERROR, "could not execute \"%s\": %s", statement->text, SPI_result_code_string(result));
+}
+
+bool
+RunAs(Oid role, Statement *statement, std::span<const Argument> arguments, std::span<char *> row,
+	  Sees sees)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
 	Oid			caller;
 	int			security_context;
 
 	Assert(arguments.size() <= max_arguments);
-	for (size_t i = 0; i < arguments.size(); i++)
-	{
-		types[i] = arguments[i].type;
-		values[i] = arguments[i].value;
-		nulls[i] = arguments[i].isnull ? 'n' : ' ';
-	}
 
 	GetUserIdAndSecContext(&caller, &security_context);
-	SetUserIdAndSecContext(FunctionOwner(function), security_context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(role, security_context | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
-
 	if (statement->plan == nullptr)
+		Prepare(statement, arguments);
+	Execute(statement, arguments, sees);
+
+	bool		found = SPI_processed > 0;
+
+	for (size_t i = 0; i < row.size(); i++)
 	{
-		SPIPlanPtr	plan = SPI_prepare(statement->text, (int) arguments.size(), types);
+		char	   *value = found ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1)
+								  : nullptr;
 
-		if (plan == nullptr || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare \"%s\": %s", statement->text,
-				 SPI_result_code_string(SPI_result));
-		statement->plan = plan;
-	}
-
-	int			result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "could not execute \"%s\": %s", statement->text, SPI_result_code_string(result));
-
-	char	   *answer = nullptr;
-
-	if (result == SPI_OK_SELECT && SPI_processed > 0)
-	{
-		answer = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-		if (answer != nullptr)
-			answer = MemoryContextStrdup(caller_context, answer);
+		row[i] = value ? MemoryContextStrdup(caller_context, value) : nullptr;
 	}
 
 	SPI_finish();
 	SetUserIdAndSecContext(caller, security_context);
-	return answer;
+	return found;
 }

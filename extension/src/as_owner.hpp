@@ -1,6 +1,6 @@
 /*
  * as_owner.hpp
- *	  Runs fixed statements with the rights of the extension's owner.
+ *	  Runs fixed statements with the rights of another role: mostly the extension's owner.
  */
 #pragma once
 
@@ -17,17 +17,29 @@ struct Argument
 
 /*
  * A statement that is planned once per session. Its text must be hijack-proof under any search_path,
- * since it runs with the owner's rights: every table, function and operator qualified.
+ * since it runs with rights that the caller does not have: every table, function, type and operator
+ * is qualified.
  */
-struct OwnerStatement
+struct Statement
 {
 	const char *text;
 	SPIPlanPtr	plan = nullptr;
 };
 
+enum class Sees
+{
+	what_the_transaction_sees,
+	what_is_committed_now,		/* also under REPEATABLE READ; for reading only */
+};
+
 /*
- * Runs the statement as the owner of `function` (the C function that is running), and returns the
- * first column of its first row as text in the caller's memory context, null if there is none.
+ * Runs the statement as `role` and gives the columns of its first row as text, in the caller's memory
+ * context, to `row` (null pointers for nulls). False: it returned no row.
  */
-extern char *RunAsOwner(Oid function, OwnerStatement *statement,
-						std::span<const Argument> arguments);
+extern bool RunAs(Oid role, Statement *statement, std::span<const Argument> arguments,
+				  std::span<char *> row = {}, Sees sees = Sees::what_the_transaction_sees);
+
+/* The owner of a function of ours, given the running one (fcinfo->flinfo->fn_oid). */
+extern Oid	FunctionOwner(Oid function);
+
+extern Argument TextArgument(const char *text);

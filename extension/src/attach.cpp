@@ -56,7 +56,7 @@ RequireOwner(Oid table)
 Datum
 meetlink_attach(PG_FUNCTION_ARGS)
 {
-	static OwnerStatement statement = {"select meetlink.attach_tables($1, $2, $3)"};
+	static Statement statement = {"select meetlink.attach_tables($1, $2, $3)"};
 	Oid			sessions = GivenOrDefault(fcinfo, 0, "sessions");
 	Oid			connections = GivenOrDefault(fcinfo, 1, "tutor_video_provider_connections");
 
@@ -68,10 +68,9 @@ meetlink_attach(PG_FUNCTION_ARGS)
 		{REGCLASSOID, ObjectIdGetDatum(connections), false},
 		{JSONBOID, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2), PG_ARGISNULL(2)},
 	};
-	char	   *answer = RunAsOwner(fcinfo->flinfo->fn_oid, &statement, arguments);
+	char	   *answer;
 
-	if (answer == nullptr)
-		PG_RETURN_NULL();
+	RunAs(FunctionOwner(fcinfo->flinfo->fn_oid), &statement, arguments, {&answer, 1});
 	PG_RETURN_TEXT_P(cstring_to_text(answer));
 }
 
@@ -82,14 +81,16 @@ meetlink_attach(PG_FUNCTION_ARGS)
 Datum
 meetlink_detach(PG_FUNCTION_ARGS)
 {
-	static OwnerStatement find = {
+	static Statement find = {
 		"select pg_catalog.array_to_string(array["
 		"pg_catalog.to_regclass(sessions)::pg_catalog.oid, "
 		"pg_catalog.to_regclass(connections)::pg_catalog.oid], ' ') from meetlink.attachment"};
-	static OwnerStatement detach = {"select meetlink.detach_tables($1)"};
-	Oid			function = fcinfo->flinfo->fn_oid;
-	char	   *tables = RunAsOwner(function, &find, {});
+	static Statement detach = {"select meetlink.detach_tables($1)"};
+	Oid			extension_owner = FunctionOwner(fcinfo->flinfo->fn_oid);
+	char	   *tables;
+	char	   *answer;
 
+	RunAs(extension_owner, &find, {}, {&tables, 1});
 	for (char *word = tables; word != nullptr && *word != '\0';)
 	{
 		RequireOwner(strtoul(word, &word, 10));
@@ -100,7 +101,7 @@ meetlink_detach(PG_FUNCTION_ARGS)
 	const Argument arguments[] = {
 		{BOOLOID, BoolGetDatum(!PG_ARGISNULL(0) && PG_GETARG_BOOL(0)), false},
 	};
-	char	   *answer = RunAsOwner(function, &detach, arguments);
 
+	RunAs(extension_owner, &detach, arguments, {&answer, 1});
 	PG_RETURN_TEXT_P(cstring_to_text(answer));
 }

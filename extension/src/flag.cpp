@@ -163,12 +163,6 @@ ReadSession(const TriggerRow &row, char **arguments, NewJob *job, TimestampTz *s
 }
 
 static Argument
-TextArgument(const char *text)
-{
-	return Argument{TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0, text == nullptr};
-}
-
-static Argument
 TimeArgument(const TimestampTz *time)
 {
 	return Argument{TIMESTAMPTZOID, time ? TimestampTzGetDatum(*time) : (Datum) 0, time == nullptr};
@@ -177,13 +171,13 @@ TimeArgument(const TimestampTz *time)
 static void
 MoveJob(Oid function, const NewJob &job)
 {
-	static OwnerStatement statement = {"select meetlink.move_job($1, $2, $3, $4, $5)"};
+	static Statement statement = {"select meetlink.move_job($1, $2, $3, $4, $5)"};
 	const Argument arguments[] = {
 		TextArgument(job.session_id), TextArgument(job.owner_id), TextArgument(job.provider),
 		TimeArgument(job.starts_at), TimeArgument(job.ends_at),
 	};
 
-	RunAsOwner(function, &statement, arguments);
+	RunAs(FunctionOwner(function), &statement, arguments);
 }
 
 Datum
@@ -227,9 +221,9 @@ meetlink_flag(PG_FUNCTION_ARGS)
 Datum
 meetlink_retire(PG_FUNCTION_ARGS)
 {
-	static OwnerStatement retire_one = {
+	static Statement retire_one = {
 		"delete from meetlink.job where session_id operator(pg_catalog.=) $1"};
-	static OwnerStatement retire_all = {"delete from meetlink.job"};
+	static Statement retire_all = {"delete from meetlink.job"};
 
 	RequireTrigger(fcinfo, 1);
 
@@ -237,7 +231,7 @@ meetlink_retire(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 	{
-		RunAsOwner(fcinfo->flinfo->fn_oid, &retire_all, {});
+		RunAs(FunctionOwner(fcinfo->flinfo->fn_oid), &retire_all, {});
 		return PointerGetDatum(nullptr);
 	}
 
@@ -249,6 +243,6 @@ meetlink_retire(PG_FUNCTION_ARGS)
 
 	const Argument arguments[] = {TextArgument(session_id)};
 
-	RunAsOwner(fcinfo->flinfo->fn_oid, &retire_one, arguments);
+	RunAs(FunctionOwner(fcinfo->flinfo->fn_oid), &retire_one, arguments);
 	return PointerGetDatum(nullptr);
 }
