@@ -203,15 +203,44 @@ begin
     comment on view meetlink.connection_health is
         'Every connection: whether it works, until when, what waits for it, and who must act. Holds no token.';
 
-    foreach name in array array['session', 'connection', 'drift', 'stuck_sessions', 'connection_health'] loop
+    -- What is foreseeable of sessions that have no link yet: null reason means nothing speaks against it.
+    execute meetlink.fill($sql$
+        create view meetlink.outlook as
+        select * from (
+            select s.id::text as session_id, s.owner::text as owner, s.provider, s.starts_at,
+                   case when s.provider is null or s.provider not in ('google_meet', 'zoom') then 'unknown_provider'
+                        when s.ends_at is null or s.ends_at <= s.starts_at then 'invalid_schedule'
+                        when c.owner is null then 'no_connection'
+                        when not c.usable then coalesce(f.last_reason, 'connection_inactive')
+                        when c.refresh_token is null and (c.expires_at is null or c.expires_at < s.starts_at) then 'token_missing'
+                        when f.refresh_expires_at < s.starts_at then 'grant_revoked'
+                        when j.state = 'blocked' then j.reason
+                        else p.reason end as reason
+            from meetlink.session s
+            left join meetlink.job j on j.session_id = s.id::text
+            left join lateral (
+                select * from meetlink.connection k
+                where k.owner = s.owner and k.provider = s.provider
+                order by k.usable desc limit 1) c on true
+            left join meetlink.refresh f on f.owner_id = s.owner::text and f.provider = s.provider
+            left join (
+                select b.provider, min(b.reason) as reason
+                from meetlink.job b join meetlink.reason r on r.code = b.reason
+                where b.state = 'blocked' and r.scope = 'provider'
+                group by b.provider) p on p.provider = s.provider
+            where s.wanted and s.starts_at > now()) o
+        where o.reason is not null
+        $sql$, names);
+
+    foreach name in array array['session', 'connection', 'drift', 'stuck_sessions', 'connection_health', 'outlook'] loop
         execute format('alter view meetlink.%I owner to %s', name, names ->> 'table_owner');
     end loop;
     execute format('alter function meetlink.session_key(text) owner to %s', names ->> 'table_owner');
     execute format('alter function meetlink.owner_key(text) owner to %s', names ->> 'table_owner');
     revoke all on function meetlink.session_key(text), meetlink.owner_key(text) from public;
-    grant execute on function meetlink.session_key(text), meetlink.owner_key(text) to meetlink_sidecar;
+    grant execute on function meetlink.session_key(text), meetlink.owner_key(text) to meetlink_sidecar, meetlink_operator;
     grant select on meetlink.session, meetlink.connection, meetlink.drift to meetlink_sidecar;
-    grant select on meetlink.stuck_sessions, meetlink.connection_health to meetlink_operator;
+    grant select on meetlink.session, meetlink.stuck_sessions, meetlink.connection_health, meetlink.outlook to meetlink_operator;
 end
 $$;
 
@@ -439,7 +468,7 @@ create function meetlink.drop_generated() returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp set client_min_messages = warning as
 $$
 begin
-    drop view if exists meetlink.stuck_sessions, meetlink.connection_health, meetlink.drift, meetlink.connection, meetlink.session;
+    drop view if exists meetlink.outlook, meetlink.stuck_sessions, meetlink.connection_health, meetlink.drift, meetlink.connection, meetlink.session;
     drop function if exists meetlink.write_links(jsonb), meetlink.write_links_at_once(jsonb),
         meetlink.write_tokens(text, text, text, text, text, text, timestamptz),
         meetlink.mark_disconnected(text, text, text, text), meetlink.session_key(text), meetlink.owner_key(text);

@@ -5,6 +5,7 @@ revoke all on all sequences in schema meetlink from public;
 
 grant select on meetlink.reason to meetlink_sidecar, meetlink_operator, meetlink_gateway;
 grant select on meetlink.attempt to meetlink_operator;
+grant execute on function meetlink.over_at(timestamptz, timestamptz) to meetlink_operator;
 
 -- The daemon's work, in the order in which a row travels.
 grant execute on function
@@ -31,6 +32,15 @@ grant execute on function
     meetlink.prune(),
     meetlink.over_at(timestamptz, timestamptz)
 to meetlink_sidecar;
+
+-- Diagnosis and bulk retry, for operators.
+grant execute on function
+    meetlink.retry_stuck(text, text, text, integer),
+    meetlink.health(),
+    meetlink.explain(text), meetlink.explain(uuid), meetlink.explain(bigint),
+    meetlink.utc(timestamptz), meetlink.own_key(text), meetlink.job_of(text), meetlink.daemon_alive(),
+    meetlink.forecast(interval)
+to meetlink_operator;
 
 -- Retrying: who may retry which session is decided inside. Attach grants it to the roles in grant_to.
 grant execute on function
