@@ -84,7 +84,7 @@ insert into meetlink.reason (code, title, acts, disposition, scope, min_delay, a
 ('api_disabled',           'The provider''s API is turned off for the application',
  'operator', 'block', 'provider', '0', 'contact_support',
  'Turn the Calendar API on in the Google Cloud project of the client id.', 502),
-('provider_not_configured','meetlinkd has no client id and secret for this provider',
+('provider_not_configured', 'meetlinkd has no client id and secret for this provider',
  'operator', 'block', 'provider', '0', 'contact_support',
  'Set client_id and client_secret of this provider in the configuration of meetlinkd.', 502),
 ('unknown_provider',       'The session names a provider that meetlink does not know',
