@@ -1,0 +1,127 @@
+#include "provider/zoom_requests.hpp"
+
+#include <json/value.h>
+
+#include <utility>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "provider/identity.hpp"
+
+namespace meetlink::provider::zoom {
+namespace {
+
+constexpr std::size_t longest_topic = 200;
+
+http::Request api_request(const Secret& access_token, std::string method, std::string url)
+{
+    http::Request request;
+    request.method = std::move(method);
+    request.url = std::move(url);
+    request.headers = {"Authorization: Bearer " + std::string(access_token.reveal()),
+                       "Accept: application/json"};
+    return request;
+}
+
+http::Request api_request(const Secret& access_token, std::string method, std::string url,
+                          const Json::Value& body)
+{
+    http::Request request = api_request(access_token, std::move(method), std::move(url));
+    request.headers.emplace_back("Content-Type: application/json");
+    request.body = write_json(body);
+    return request;
+}
+
+std::string meeting_url(const config::Provider& settings, const std::string& meeting_id)
+{
+    return settings.api_base + "/meetings/" + percent_encode(meeting_id);
+}
+
+Json::Value schedule(const MeetingRequest& request)
+{
+    const auto length =
+        std::chrono::ceil<std::chrono::minutes>(request.ends_at - request.starts_at);
+    Json::Value value;
+    value["topic"] = topic(request);
+    value["start_time"] = rfc3339(request.starts_at);
+    value["duration"] = Json::Int64{length.count()};
+    value["timezone"] = "UTC";
+    return value;
+}
+
+}  // namespace
+
+std::string tag(const MeetingRequest& request)
+{
+    return "[meetlink:" + fingerprint({request.tenant, request.session_id}) + "]";
+}
+
+std::string topic(const MeetingRequest& request)
+{
+    const std::string title = truncate_characters(one_line(request.title), longest_topic);
+    return title.empty() ? "Session" : title;
+}
+
+http::Request refresh(const config::Provider& settings, const Secret& refresh_token)
+{
+    // RFC 6749 2.3.1: both parts are form-encoded before they are joined, or a ':' would split them
+    const std::string credentials = percent_encode(settings.client_id) + ":" +
+                                    percent_encode(settings.client_secret.reveal());
+    http::Request request;
+    request.method = "POST";
+    request.url = settings.token_url;
+    request.headers = {"Authorization: Basic " + base64(credentials),
+                       "Content-Type: application/x-www-form-urlencoded",
+                       "Accept: application/json"};
+    request.body =
+        "grant_type=refresh_token&refresh_token=" + percent_encode(refresh_token.reveal());
+    return request;
+}
+
+http::Request create(const config::Provider& settings, const Secret& access_token,
+                     const MeetingRequest& request)
+{
+    Json::Value body = schedule(request);
+    body["type"] = 2;  // scheduled
+    body["agenda"] = tag(request) + " Made by meetlink. Keep this mark: it ties the meeting to its session.";
+    Json::Value& options = body["settings"];
+    options["join_before_host"] = true;
+    options["waiting_room"] = false;  // it would disable join_before_host
+    options["approval_type"] = 2;     // no registration
+    options["use_pmi"] = false;       // the personal room would be shared by all sessions
+    return api_request(access_token, "POST", settings.api_base + "/users/me/meetings", body);
+}
+
+http::Request list(const config::Provider& settings, const Secret& access_token, Listing listing,
+                   const std::string& page_token)
+{
+    std::string url = settings.api_base + "/users/me/meetings?type=" +
+                      (listing == Listing::upcoming ? "upcoming" : "scheduled") + "&page_size=300";
+    if (!page_token.empty()) {
+        url += "&next_page_token=" + percent_encode(page_token);
+    }
+    return api_request(access_token, "GET", url);
+}
+
+http::Request get(const config::Provider& settings, const Secret& access_token,
+                  const std::string& meeting_id)
+{
+    return api_request(access_token, "GET", meeting_url(settings, meeting_id));
+}
+
+http::Request reschedule(const config::Provider& settings, const Secret& access_token,
+                         const std::string& meeting_id, const MeetingRequest& request)
+{
+    return api_request(access_token, "PATCH", meeting_url(settings, meeting_id), schedule(request));
+}
+
+http::Request remove(const config::Provider& settings, const Secret& access_token,
+                     const std::string& meeting_id)
+{
+    return api_request(access_token, "DELETE",
+                       meeting_url(settings, meeting_id) +
+                           "?schedule_for_reminder=false&cancel_meeting_reminder=false");
+}
+
+}  // namespace meetlink::provider::zoom
