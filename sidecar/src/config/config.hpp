@@ -9,6 +9,8 @@
 
 #include "base/secret.hpp"
 
+/// The configuration as a plain value. Ranges, defaults and names of the keys are in the one table of
+/// setting.cpp; Config{} is empty, defaults() is what a daemon without any configuration would have.
 namespace meetlink::config {
 
 struct Database {
@@ -17,16 +19,16 @@ struct Database {
 
 struct Sidecar {
     std::string name;  ///< default: host name
-    int max_in_flight = 256;
-    std::chrono::milliseconds lease{30'000};
-    std::chrono::milliseconds poll_interval{5'000};
-    std::chrono::milliseconds http_timeout{15'000};
+    int max_in_flight = 0;
+    std::chrono::milliseconds lease{};  ///< at least 1.5 times http_timeout
+    std::chrono::milliseconds poll_interval{};
+    std::chrono::milliseconds http_timeout{};
 };
 
 struct Http {
-    std::string listen = "127.0.0.1:8787";  ///< empty: no HTTP server
-    std::string conninfo;                   ///< empty: database.conninfo
-    Secret jwt_secret;
+    std::string listen;    ///< "127.0.0.1:8787", "[::1]:8787" (see parse_listen); empty: no HTTP server
+    std::string conninfo;  ///< after loading: database.conninfo when it was not set
+    Secret jwt_secret;     ///< at most one of this and the public key is set
     std::filesystem::path jwt_public_key_file;
     std::string jwt_audience;
 };
@@ -39,9 +41,9 @@ struct Tokens {
     Cipher cipher = Cipher::aes_256_cbc;
 };
 
-/// One provider's section; the defaults differ per provider (config.cpp).
+/// One provider's section; the defaults differ per provider.
 struct Provider {
-    std::string client_id;
+    std::string client_id;                ///< empty: the provider is not configured
     Secret client_secret;
     std::string token_url;
     std::string api_base;                 ///< without a slash at the end
@@ -72,5 +74,8 @@ struct Config {
     Tls tls;
     Log log;
 };
+
+/// What every key has when nothing sets it.
+[[nodiscard]] Config defaults();
 
 }  // namespace meetlink::config
