@@ -14,7 +14,7 @@ $$
     select coalesce(case when ends_at > starts_at then ends_at end, starts_at + interval '1 hour', 'infinity')
 $$;
 
--- Full-jitter exponential backoff: between half and all of 1 s * 2^(attempts - 1), capped by a tenth of
+-- Exponential backoff with equal jitter: between half and all of 1 s * 2^(attempts - 1), capped by a tenth of
 -- the time to the start (at least 5 s, at most 15 min), so that tries get denser as the start comes near;
 -- never beyond the last call. A provider's Retry-After and the reason's min_delay are lower bounds that win.
 -- `luck` is in [0, 1): random() for real, a number for tests.
