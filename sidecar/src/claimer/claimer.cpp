@@ -1,0 +1,152 @@
+#include "claimer/claimer.hpp"
+
+#include <algorithm>
+
+#include "log/log.hpp"
+#include "postgres/backoff.hpp"
+
+namespace meetlink {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Infinite times become null, and so invalid_schedule, instead of failing the whole claim.
+constexpr postgres::Statement claim_statement{
+    "claim",
+    "select session_id, claim_id, attempt, generation, outcome_unknown, owner_id, provider, title, "
+    "case when isfinite(starts_at) then floor(extract(epoch from starts_at))::bigint end "
+    "as starts_at, "
+    "case when isfinite(ends_at) then floor(extract(epoch from ends_at))::bigint end as ends_at, "
+    "connection_found, connection_usable, access_token, refresh_token, "
+    "case when isfinite(token_expires_at) then floor(extract(epoch from token_expires_at))::bigint "
+    "end as token_expires_at, connection_print "
+    "from meetlink.claim($1, $2, $3::interval, $4::text[])"};
+
+/// How long a drained run waits for a provider's rate; a breaker that is open longer ends it.
+constexpr std::chrono::seconds patience{2};
+constexpr int attempts_of_a_drained_run = 5;
+
+}  // namespace
+
+Claimer::Claimer(asio::any_io_executor executor, postgres::Session& session,
+                 const daemon::Registration& registration, limits::Limits& limits, Leases& leases,
+                 Options options, Start start)
+    : session_(session),
+      registration_(registration),
+      limits_(limits),
+      leases_(leases),
+      options_(options),
+      start_(std::move(start)),
+      changed_(executor)
+{
+    limits_.on_freed([this] { room_made(); });
+}
+
+void Claimer::ring()
+{
+    rung_ = true;
+    changed_.notify_all();
+}
+
+void Claimer::room_made()
+{
+    rung_ = rung_ || unfinished_;
+    changed_.notify_all();
+}
+
+void Claimer::stop()
+{
+    stopped_ = true;
+    changed_.notify_all();
+}
+
+std::size_t Claimer::room() const
+{
+    return options_.max_in_flight - std::min(options_.max_in_flight, leases_.size());
+}
+
+asio::awaitable<void> Claimer::run()
+{
+    postgres::Backoff backoff{std::chrono::milliseconds{250}};
+    while (co_await wait_for_work()) {
+        rung_ = false;
+        if (co_await claim()) {
+            backoff.reset();
+            continue;
+        }
+        rung_ = true;
+        const auto until = Clock::now() + backoff.next();
+        failed_ = options_.until_drained && backoff.attempts() >= attempts_of_a_drained_run;
+        if (failed_) {
+            co_return;
+        }
+        while (!stopped_ && co_await changed_.wait_until(until)) {
+        }
+    }
+}
+
+/// False: it is over.
+asio::awaitable<bool> Claimer::wait_for_work()
+{
+    while (!stopped_) {
+        if (rung_ && room() > 0) {
+            if (co_await session_.until_connected()) {
+                co_return !stopped_;
+            }
+            co_return false;
+        }
+        const auto next = unfinished_ ? limits_.next_change(Clock::now()) : Clock::time_point::max();
+        if (options_.until_drained && leases_.size() == 0 && next > Clock::now() + patience) {
+            co_return false;
+        }
+        if (!co_await changed_.wait_until(next)) {
+            rung_ = true;
+        }
+    }
+    co_return false;
+}
+
+/// Everything that may start now; then, where a breaker waits for a probe, one job for it.
+asio::awaitable<Claimer::Taken> Claimer::claim()
+{
+    auto skip = limits_.skip(Clock::now());
+    const auto asked = std::min(room(), batch);
+    auto taken = co_await take(asked, skip);
+    if (!taken) {
+        co_return taken;
+    }
+    unfinished_ = *taken == asked || !skip.empty();
+    // Full once more, or some of a connection's jobs may have been left out: look again at once.
+    rung_ = rung_ || *taken == asked;
+    const auto probes = limits_.awaiting_probe(Clock::now());
+    if (!probes.empty() && room() > 0 && !stopped_) {
+        std::erase_if(skip, [&](const auto& key) {
+            return std::find(probes.begin(), probes.end(), key) != probes.end();
+        });
+        taken = co_await take(1, std::move(skip));
+    }
+    co_return taken;
+}
+
+asio::awaitable<Claimer::Taken> Claimer::take(std::size_t max, std::vector<std::string> skip)
+{
+    std::vector<postgres::Parameter> parameters{
+        std::to_string(registration_.daemon_id), std::to_string(max),
+        postgres::interval(options_.lease), postgres::array_literal(skip)};
+    const auto until = Clock::now() + options_.lease;  // before the statement is sent: see Lease
+    const auto answer = co_await session_.query(claim_statement, std::move(parameters));
+    if (!answer) {
+        log::warning("claim_failed", "could not claim jobs",
+                     {{"error", answer.error().describe()}});
+        co_return std::nullopt;
+    }
+    for (std::size_t row = 0; row < answer->size(); ++row) {
+        auto claim = Claim::read((*answer)[row]);
+        auto lease = leases_.add(claim.claim_id, until);
+        start_(std::move(claim), std::move(lease));
+    }
+    co_return answer->size();
+}
+
+}  // namespace meetlink

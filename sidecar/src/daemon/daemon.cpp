@@ -1,0 +1,288 @@
+#include "daemon/daemon.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <iostream>
+
+#include "daemon/service_manager.hpp"
+#include "daemon/setup.hpp"
+#include "log/log.hpp"
+#include "provider/google.hpp"
+#include "provider/zoom.hpp"
+#include "version.hpp"
+
+namespace meetlink::daemon {
+
+namespace asio = boost::asio;
+using Clock = Condition::Clock;
+
+namespace {
+
+/// How long --once waits for a database that is out of reach.
+constexpr std::chrono::seconds once_patience{30};
+
+postgres::Conninfo conninfo(const config::Config& config)
+{
+    return {.text = config.database.conninfo,
+            .application_name = "meetlinkd " + config.sidecar.name};
+}
+
+limits::ProviderLimits limits_of(const config::Provider& settings)
+{
+    return {.max_per_connection = settings.max_per_connection,
+            .max_per_second = settings.max_per_second};
+}
+
+void print(const postgres::Error& problem)
+{
+    std::cerr << "meetlinkd: " << problem.message << "\n";
+    if (!problem.detail.empty()) {
+        std::cerr << "  detail: " << problem.detail << "\n";
+    }
+    if (!problem.hint.empty()) {
+        std::cerr << "  hint:   " << problem.hint << "\n";
+    }
+}
+
+}  // namespace
+
+Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
+    : config_(config),
+      mode_(mode),
+      executor_(loop.get_executor()),
+      stopping_(executor_),
+      work_(executor_, "work", conninfo(config)),
+      upkeep_(executor_, "upkeep", conninfo(config)),
+      listen_(executor_, "listen", conninfo(config)),
+      http_(executor_, {.ca_file = config.tls.ca_file}),
+      cipher_(config.tokens.encryption_key, config.tokens.previous_keys),
+      token_store_(upkeep_, registration_),
+      limits_(executor_,
+              {{"google_meet", limits_of(config.google)}, {"zoom", limits_of(config.zoom)}}),
+      listener_(listen_, work_, [this] { claimer_.ring(); }),
+      claimer_(executor_, work_, registration_, limits_, leases_,
+               {.max_in_flight = static_cast<std::size_t>(config.sidecar.max_in_flight),
+                .lease = config.sidecar.lease,
+                .until_drained = mode == Mode::once},
+               [this](Claim claim, std::shared_ptr<Lease> lease) {
+                   jobs_.start(std::move(claim), std::move(lease));
+               }),
+      tokens_(executor_, token_store_, cipher_,
+              [this](std::string_view name) { return find_provider(name); },
+              {.format = config.tokens.cipher, .http_timeout = config.sidecar.http_timeout}),
+      jobs_(executor_, {.limits = limits_,
+                        .tokens = tokens_,
+                        .providers = [this](std::string_view name) { return find_provider(name); },
+                        .settler = settler_,
+                        .leases = leases_,
+                        .registration = registration_}),
+      settler_(executor_, work_, registration_),
+      janitor_(executor_, work_, upkeep_, registration_, leases_, listener_,
+               {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
+               {.ring = [this] { claimer_.ring(); },
+                .register_again = [this] { return register_again(); }}),
+      stages_(executor_),
+      claiming_(executor_)
+{
+    const auto add = [this](std::unique_ptr<provider::Provider> one) {
+        const std::string name{one->name()};
+        providers_.emplace(name, std::move(one));
+    };
+    const auto timeout = config.sidecar.http_timeout;
+    add(std::make_unique<provider::Google>(config.google, http_, timeout));
+    add(std::make_unique<provider::Zoom>(config.zoom, http_, timeout));
+    work_.on_connect([this](postgres::Connection& connection) { return begin_work(connection); });
+    jobs_.on_ended([this] { claimer_.room_made(); });
+}
+
+asio::awaitable<int> Daemon::run()
+{
+    switch (mode_) {
+    case Mode::check:
+        co_return co_await check();
+    case Mode::once:
+        co_return co_await once();
+    case Mode::serve:
+        break;
+    }
+    co_return co_await serve();
+}
+
+void Daemon::stop()
+{
+    stopped_ = true;
+    claimer_.stop();
+    limits_.close();  // what has not started yet is given back at once
+    stopping_.notify_all();
+}
+
+asio::awaitable<int> Daemon::serve()
+{
+    log::info("starting", "meetlinkd starts",
+              {{"version", version},
+               {"revision", revision},
+               {"daemon", config_.sidecar.name},
+               {"database", postgres::describe(conninfo(config_))}});
+    if (const auto status = co_await first_connection()) {
+        co_return *status;
+    }
+    stages_.spawn("work session", work_.run());
+    if (!co_await work_.until_connected()) {
+        co_return exit_ok;
+    }
+    stages_.spawn("upkeep session", upkeep_.run());
+    stages_.spawn("listen session", listen_.run());
+    stages_.spawn("settler", settler_.run());
+    stages_.spawn("janitor", janitor_.run());
+    claiming_.spawn("claimer", claimer_.run());
+    tell_service_manager("READY=1");
+    log::info("ready", "waiting for sessions without a link", {});
+    while (!stopped_) {
+        co_await stopping_.wait();
+    }
+    co_await wind_down();
+    co_return exit_ok;
+}
+
+asio::awaitable<int> Daemon::once()
+{
+    if (const auto status = co_await first_connection()) {
+        co_return *status;
+    }
+    stages_.spawn("work session", work_.run());
+    stages_.spawn("upkeep session", upkeep_.run());
+    stages_.spawn("settler", settler_.run());
+    stages_.spawn("watch", give_up_when_out_of_reach());
+    if (co_await work_.until_connected() && co_await upkeep_.until_connected()) {
+        failed_ = (co_await janitor_.sweep()).has_value() || failed_;
+        failed_ = (co_await janitor_.housekeep()).has_value() || failed_;
+        stages_.spawn("janitor", janitor_.run());
+        claiming_.spawn("claimer", claimer_.run());
+        co_await claiming_.joined();
+    }
+    failed_ = failed_ || claimer_.failed();
+    stop();
+    co_await wind_down();
+    co_return failed_ ? exit_failed : exit_ok;
+}
+
+asio::awaitable<int> Daemon::check()
+{
+    std::vector<postgres::Error> problems;
+    auto opened = co_await postgres::Connection::open(executor_, conninfo(config_));
+    if (opened) {
+        problems = co_await find_problems(**opened);
+        (*opened)->close("the check is over");
+    } else {
+        problems.push_back(opened.error());
+    }
+    for (const auto& one : problems) {
+        print(one);
+    }
+    if (problems.empty()) {
+        std::cout << "meetlinkd: configuration and database are in order ("
+                  << postgres::describe(conninfo(config_)) << ")\n";
+    }
+    co_return problems.empty() ? exit_ok : exit_unusable;
+}
+
+/// Nothing: go on. Otherwise an exit status: what stands in the way has been printed.
+asio::awaitable<std::optional<int>> Daemon::first_connection()
+{
+    // the listener looks for a pooler, so work comes first
+    for (auto* session : {&work_, &listen_}) {
+        const auto problem = co_await session->open();
+        if (problem && !may_pass(*problem)) {
+            print(*problem);
+            work_.stop();
+            co_return exit_unusable;
+        }
+        if (problem) {
+            log::warning("database_connect_failed", "could not connect to the database",
+                         {{"error", problem->describe()}});
+            break;
+        }
+    }
+    co_return std::nullopt;
+}
+
+/// Each new work connection: the server may be another one now, or the extension upgraded.
+asio::awaitable<std::optional<postgres::Error>> Daemon::begin_work(postgres::Connection& connection)
+{
+    const auto problems = co_await find_problems(connection);
+    if (!problems.empty()) {
+        co_return problems.front();
+    }
+    // A lost connection does not end our claims: housekeeping says when the database forgot us.
+    if (registration_.daemon_id == 0) {
+        co_return co_await register_daemon(connection, config_.sidecar.name, registration_);
+    }
+    co_return std::nullopt;
+}
+
+asio::awaitable<void> Daemon::register_again()
+{
+    log::warning("registration_lost", "the database does not know this daemon any more", {});
+    registration_.daemon_id = 0;
+    work_.replace("registering again");
+    co_await work_.until_connected();
+}
+
+asio::awaitable<void> Daemon::give_up_when_out_of_reach()
+{
+    auto reached = Clock::now();
+    while (!stopped_) {
+        co_await stopping_.wait_for(std::chrono::milliseconds{500});
+        if (work_.connected() && upkeep_.connected()) {
+            reached = Clock::now();
+        } else if (!stopped_ && Clock::now() - reached > once_patience) {
+            log::error("database_out_of_reach", "giving up on the database", {});
+            failed_ = true;
+            claimer_.stop();
+            work_.stop();
+            upkeep_.stop();
+            co_return;
+        }
+    }
+}
+
+/// What is in flight may end; what does not in time is given back; then the stages end in order.
+asio::awaitable<void> Daemon::wind_down()
+{
+    tell_service_manager("STOPPING=1");
+    const auto began = Clock::now();
+    const auto soft = began + config_.sidecar.http_timeout * 4 / 5;
+    const auto hard = began + config_.sidecar.http_timeout;
+    log::info("stopping", "stopping", {{"in_flight", jobs_.in_flight()}});
+    co_await claiming_.joined_until(soft);
+    co_await jobs_.joined_until(soft);
+    if (jobs_.in_flight() > 0) {
+        log::warning("releasing", "giving back what did not end in time",
+                     {{"jobs", jobs_.in_flight()}});
+        jobs_.release_all();
+        co_await jobs_.joined_until(hard);
+    }
+    co_await tokens_.joined_until(hard);
+    janitor_.stop();
+    settler_.stop();
+    listen_.stop();
+    upkeep_.stop();
+    work_.stop();
+    http_.close();
+    if (!co_await stages_.joined_until(hard + std::chrono::seconds{1}) || jobs_.in_flight() > 0 ||
+        tokens_.refreshing() > 0) {
+        log::warning("stopped_late", "stopped with work under way; its claims run out by themselves",
+                     {{"jobs", jobs_.in_flight()}, {"refreshes", tokens_.refreshing()}});
+        std::_Exit(failed_ ? exit_failed : exit_ok);  // coroutines still hold on to what would die
+    }
+    log::info("stopped", "stopped", {{"ms", Clock::now() - began}});
+}
+
+provider::Provider* Daemon::find_provider(std::string_view name) const
+{
+    const auto found = providers_.find(name);
+    return found == providers_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace meetlink::daemon

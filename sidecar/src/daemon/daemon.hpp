@@ -1,0 +1,90 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/task_group.hpp"
+#include "claimer/claimer.hpp"
+#include "config/config.hpp"
+#include "daemon/registration.hpp"
+#include "http/client.hpp"
+#include "janitor/janitor.hpp"
+#include "job/job.hpp"
+#include "limits/limits.hpp"
+#include "listener/listener.hpp"
+#include "postgres/session.hpp"
+#include "provider/provider.hpp"
+#include "settle/settler.hpp"
+#include "token/cipher.hpp"
+#include "token/database_store.hpp"
+#include "token/keeper.hpp"
+
+namespace meetlink::daemon {
+
+/// Exit statuses of meetlinkd.
+enum Exit : int {
+    exit_ok = 0,
+    exit_failed = 1,   ///< could not do its work (database out of reach)
+    exit_unusable = 2  ///< configuration or database setup: a person must change something
+};
+
+enum class Mode { serve, once, check };
+
+/// The stages of a row's way (DESIGN section 2), wired together, and their start and end.
+class Daemon {
+public:
+    Daemon(boost::asio::io_context& loop, const config::Config& config, Mode mode);
+
+    /// Runs until stop(), or in mode `once` until nothing is due; returns the exit status.
+    [[nodiscard]] boost::asio::awaitable<int> run();
+    /// Claims nothing more; what is in flight may end within http_timeout, the rest is given back.
+    void stop();
+
+private:
+    [[nodiscard]] boost::asio::awaitable<int> check();
+    [[nodiscard]] boost::asio::awaitable<int> serve();
+    [[nodiscard]] boost::asio::awaitable<int> once();
+    [[nodiscard]] boost::asio::awaitable<std::optional<int>> first_connection();
+    [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> begin_work(
+        postgres::Connection& connection);
+    [[nodiscard]] boost::asio::awaitable<void> register_again();
+    [[nodiscard]] boost::asio::awaitable<void> give_up_when_out_of_reach();
+    [[nodiscard]] boost::asio::awaitable<void> wind_down();
+    [[nodiscard]] provider::Provider* find_provider(std::string_view name) const;
+
+    const config::Config& config_;
+    Mode mode_;
+    boost::asio::any_io_executor executor_;
+    Condition stopping_;
+    bool stopped_ = false;
+    bool failed_ = false;
+    Registration registration_;
+
+    postgres::Session work_;    ///< claim, settle, renew: never waits for a lock
+    postgres::Session upkeep_;  ///< tokens, housekeeping, sweep
+    postgres::Session listen_;  ///< the doorbell
+    http::Client http_;
+    std::map<std::string, std::unique_ptr<provider::Provider>, std::less<>> providers_;
+    token::Cipher cipher_;
+    token::DatabaseStore token_store_;
+    Leases leases_;
+    limits::Limits limits_;
+
+    // in the order in which a row travels
+    Listener listener_;
+    Claimer claimer_;
+    token::Keeper tokens_;
+    job::Runner jobs_;
+    settle::Settler settler_;
+    Janitor janitor_;
+
+    TaskGroup stages_;   ///< listener's, janitor's, settler's and the sessions' loops
+    TaskGroup claiming_;
+};
+
+}  // namespace meetlink::daemon

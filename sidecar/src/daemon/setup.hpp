@@ -1,0 +1,27 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/registration.hpp"
+#include "postgres/connection.hpp"
+#include "postgres/error.hpp"
+
+namespace meetlink::daemon {
+
+/// Everything about the server, the extension, the role's rights and the attachment that keeps the
+/// daemon from working, each with its remedy as hint. Changes nothing.
+[[nodiscard]] boost::asio::awaitable<std::vector<postgres::Error>> find_problems(
+    postgres::Connection& connection);
+
+/// Makes this process known; fills `registration`.
+[[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> register_daemon(
+    postgres::Connection& connection, std::string name, Registration& registration);
+
+/// Whether it is worth trying again: the server is out of reach, starting, stopping or full. Anything
+/// else at the first connection is for the person who starts the daemon.
+[[nodiscard]] bool may_pass(const postgres::Error& error);
+
+}  // namespace meetlink::daemon

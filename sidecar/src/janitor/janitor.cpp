@@ -1,0 +1,186 @@
+#include "janitor/janitor.hpp"
+
+#include <algorithm>
+
+#include "log/log.hpp"
+
+namespace meetlink {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr postgres::Statement housekeep_statement{
+    "housekeep",
+    "select known, due, promoted, rescued, "
+    "ceil(extract(epoch from next_due_in) * 1000)::bigint as next_due_in_ms "
+    "from meetlink.housekeep($1, $2, $3)"};
+
+constexpr postgres::Statement sweep_statement{
+    "sweep", "select flagged, retired, moved, unblocked from meetlink.sweep($1)"};
+
+constexpr postgres::Statement renew_statement{
+    "renew", "select r as claim_id from meetlink.renew($1, $2::bigint[], $3::interval) r"};
+
+constexpr int sweep_rows = 1000;
+
+/// A promoted job is due a moment later than computed, never earlier.
+constexpr std::chrono::milliseconds grain{2};
+
+}  // namespace
+
+Janitor::Janitor(asio::any_io_executor executor, postgres::Session& work,
+                 postgres::Session& upkeep, const daemon::Registration& registration,
+                 Leases& leases, Listener& listener, Options options, Callbacks callbacks)
+    : work_(work),
+      upkeep_(upkeep),
+      registration_(registration),
+      leases_(leases),
+      listener_(listener),
+      options_(options),
+      callbacks_(std::move(callbacks)),
+      stopping_(executor),
+      rhythms_(executor)
+{
+}
+
+asio::awaitable<void> Janitor::run()
+{
+    rhythms_.spawn("housekeeping", keep_house());
+    rhythms_.spawn("sweep", keep_sweeping());
+    rhythms_.spawn("lease renewal", keep_leases());
+    rhythms_.spawn("lease watch", watch_leases());
+    co_await rhythms_.joined();
+}
+
+void Janitor::stop()
+{
+    stopped_ = true;
+    stopping_.notify_all();
+}
+
+/// False: it is over.
+asio::awaitable<bool> Janitor::wait_until(Clock::time_point time)
+{
+    while (!stopped_ && co_await stopping_.wait_until(time)) {
+    }
+    co_return !stopped_;
+}
+
+asio::awaitable<void> Janitor::keep_house()
+{
+    auto next = Clock::now();
+    while (co_await wait_until(std::min(next, next_due_))) {
+        next = Clock::now() + options_.poll_interval;
+        next_due_ = Clock::time_point::max();
+        if (co_await upkeep_.until_connected()) {
+            co_await housekeep();
+        }
+    }
+}
+
+asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
+{
+    std::vector<postgres::Parameter> parameters{
+        std::to_string(registration_.daemon_id), std::to_string(leases_.size()),
+        listener_.next_probe(registration_.daemon_id)};
+    const auto answer = co_await upkeep_.query(housekeep_statement, std::move(parameters));
+    if (!answer) {
+        log::warning("housekeeping_failed", "could not do the housekeeping",
+                     {{"error", answer.error().describe()}});
+        co_return answer.error();
+    }
+    const auto row = answer->only();
+    if (const auto wait = row.get<std::optional<std::int64_t>>("next_due_in_ms")) {
+        next_due_ = Clock::now() + std::chrono::milliseconds{*wait} + grain;
+    }
+    if (const int rescued = row.get<int>("rescued"); rescued > 0) {
+        log::warning("claims_rescued", "took back claims of a daemon that stopped answering",
+                     {{"claims", rescued}});
+    }
+    if (!row.get<bool>("known")) {
+        co_await callbacks_.register_again();
+    }
+    if (row.get<bool>("due")) {
+        callbacks_.ring();
+    }
+    co_return std::nullopt;
+}
+
+asio::awaitable<void> Janitor::keep_sweeping()
+{
+    auto next = Clock::now();
+    while (co_await wait_until(next)) {
+        next = Clock::now() + options_.sweep_interval;
+        if (co_await upkeep_.until_connected()) {
+            co_await sweep();
+        }
+    }
+}
+
+asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
+{
+    for (int changed = sweep_rows; changed >= sweep_rows && !stopped_;) {
+        std::vector<postgres::Parameter> parameters{std::to_string(sweep_rows)};
+        const auto answer = co_await upkeep_.query(sweep_statement, std::move(parameters));
+        if (!answer) {
+            log::warning("sweep_failed", "could not sweep for unflagged sessions",
+                         {{"error", answer.error().describe()}});
+            co_return answer.error();
+        }
+        const auto row = answer->only();
+        const auto flagged = row.get<int>("flagged");
+        const auto retired = row.get<int>("retired");
+        const auto moved = row.get<int>("moved");
+        const auto unblocked = row.get<int>("unblocked");
+        changed = flagged + retired + moved;
+        if (changed + unblocked > 0) {
+            log::info("swept", "put right what no trigger saw",
+                      {{"flagged", flagged},
+                       {"retired", retired},
+                       {"moved", moved},
+                       {"unblocked", unblocked}});
+            callbacks_.ring();
+        }
+    }
+    co_return std::nullopt;
+}
+
+asio::awaitable<void> Janitor::keep_leases()
+{
+    while (co_await wait_until(Clock::now() + options_.lease / 3)) {
+        const auto asked = leases_.ids();
+        if (asked.empty()) {
+            continue;
+        }
+        std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
+                                                    postgres::array_literal(asked),
+                                                    postgres::interval(options_.lease)};
+        const auto until = Clock::now() + options_.lease;  // before it is sent: see Lease
+        const auto answer = co_await work_.query(renew_statement, std::move(parameters));
+        if (!answer) {
+            log::warning("renewal_failed", "could not renew the leases of claims",
+                         {{"claims", asked.size()}, {"error", answer.error().describe()}});
+            continue;
+        }
+        std::vector<std::int64_t> kept;
+        for (std::size_t row = 0; row < answer->size(); ++row) {
+            kept.push_back((*answer)[row].get<std::int64_t>("claim_id"));
+        }
+        if (const auto lost = leases_.renewed(asked, kept, until); lost > 0) {
+            log::warning("claims_lost", "claims were taken away", {{"claims", lost}});
+        }
+    }
+}
+
+/// A renewal may hang with its connection; a lease that is over ends its job all the same.
+asio::awaitable<void> Janitor::watch_leases()
+{
+    while (co_await wait_until(Clock::now() + std::chrono::seconds{1})) {
+        if (const auto lost = leases_.expire(Clock::now()); lost > 0) {
+            log::warning("claims_lost", "claims could not be renewed in time", {{"claims", lost}});
+        }
+    }
+}
+
+}  // namespace meetlink

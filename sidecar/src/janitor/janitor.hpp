@@ -1,0 +1,66 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+
+#include "base/condition.hpp"
+#include "base/task_group.hpp"
+#include "claimer/lease.hpp"
+#include "daemon/registration.hpp"
+#include "listener/listener.hpp"
+#include "postgres/session.hpp"
+
+namespace meetlink {
+
+/// All that time does: one statement of housekeeping per poll interval, the sweep for sessions that no
+/// trigger saw, renewal of leases. Each has a rhythm of its own, so that none waits for another.
+class Janitor {
+public:
+    struct Options {
+        std::chrono::milliseconds poll_interval{5'000};
+        std::chrono::milliseconds lease{30'000};
+        std::chrono::milliseconds sweep_interval{120'000};
+    };
+    struct Callbacks {
+        std::function<void()> ring;  ///< something is due
+        /// The database does not know this daemon (any more).
+        std::function<boost::asio::awaitable<void>()> register_again;
+    };
+
+    /// Renewals go through `work`; what may take longer, through `upkeep`.
+    Janitor(boost::asio::any_io_executor executor, postgres::Session& work,
+            postgres::Session& upkeep, const daemon::Registration& registration, Leases& leases,
+            Listener& listener, Options options, Callbacks callbacks);
+
+    [[nodiscard]] boost::asio::awaitable<void> run();
+    void stop();
+
+    /// One turn each; an error is returned, and has been logged.
+    [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> housekeep();
+    [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> sweep();
+
+private:
+    using Clock = Condition::Clock;
+
+    [[nodiscard]] boost::asio::awaitable<void> keep_house();
+    [[nodiscard]] boost::asio::awaitable<void> keep_sweeping();
+    [[nodiscard]] boost::asio::awaitable<void> keep_leases();
+    [[nodiscard]] boost::asio::awaitable<void> watch_leases();
+    [[nodiscard]] boost::asio::awaitable<bool> wait_until(Clock::time_point time);
+
+    postgres::Session& work_;
+    postgres::Session& upkeep_;
+    const daemon::Registration& registration_;
+    Leases& leases_;
+    Listener& listener_;
+    Options options_;
+    Callbacks callbacks_;
+    Clock::time_point next_due_ = Clock::time_point::max();  ///< a waiting job becomes due
+    bool stopped_ = false;
+    Condition stopping_;
+    TaskGroup rhythms_;
+};
+
+}  // namespace meetlink

@@ -1,0 +1,157 @@
+#include "job/job.hpp"
+
+#include <boost/asio/this_coro.hpp>
+#include <exception>
+
+#include "base/what.hpp"
+#include "job/check.hpp"
+#include "job/report.hpp"
+
+namespace meetlink::job {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+provider::MeetingRequest meeting_request(const Claim& claim, const settle::Outcome& so_far,
+                                         const std::string& tenant)
+{
+    return {.session_id = claim.session_id,
+            .tenant = tenant,
+            .title = claim.title.value_or("Session"),
+            .starts_at = *claim.starts_at,
+            .ends_at = *claim.ends_at,
+            .generation = so_far.generation,
+            .may_exist = so_far.outcome_unknown};
+}
+
+std::chrono::milliseconds since(Clock::time_point start)
+{
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+}
+
+/// The provider was asked, so its breaker learns from the failure.
+bool from_the_provider(const Failure& failure)
+{
+    return failure.http_status > 0 || limits::concerns_the_provider(failure.reason);
+}
+
+}  // namespace
+
+/// The life of a job. `outcome` is kept true at every wait, because a wait may be the last: the claim
+/// can be lost, and the daemon can be stopped.
+asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
+                                        settle::Outcome& outcome)
+{
+    const auto began = Clock::now();
+    auto* const provider = stages_.providers(claim.provider.value_or(""));
+    if (auto problem = cannot_start(claim, provider, std::chrono::system_clock::now())) {
+        outcome.result = std::move(*problem);
+        co_return;
+    }
+    const token::ConnectionKey key{.owner_id = *claim.owner_id, .provider = *claim.provider};
+
+    auto permit = co_await stages_.limits.enter(key);
+    if (!permit) {
+        co_return;  // untouched: the provider pauses, or the daemon stops
+    }
+
+    auto access = co_await stages_.tokens.usable(key, claim.connection);
+    outcome.token_took = since(began);
+    bool refreshed = access && access->just_refreshed;
+    for (;;) {
+        if (!access) {
+            outcome.result = access.failure();
+            if (from_the_provider(access.failure())) {
+                permit->failed(access.failure());
+            }
+            co_return;
+        }
+        outcome.connection_print = access->from.print;
+        if (!lease.holds(Clock::now())) {
+            co_return;
+        }
+
+        auto request = meeting_request(claim, outcome, stages_.registration.tenant);
+        outcome.outcome_unknown = true;  // until there is an answer
+        auto made = co_await provider->create(std::move(request), access->token);
+        outcome.generation = made.generation;
+        outcome.timings = made.timings;
+        if (made.result) {
+            permit->succeeded();
+            outcome.outcome_unknown = false;
+            outcome.result = std::move(*made.result);
+            co_return;
+        }
+
+        auto& failure = made.result.failure();
+        // a create comes after the look for an earlier attempt's meeting, and so settles that
+        const bool looked = failure.stage == Stage::create || failure.stage == Stage::poll;
+        outcome.outcome_unknown = failure.outcome_unknown || (claim.outcome_unknown && !looked);
+        if (failure.refresh_may_help && !refreshed) {
+            refreshed = true;
+            access = co_await stages_.tokens.replace(key, std::move(*access));
+            continue;
+        }
+        if (failure.refresh_may_help) {
+            failure.reason = Reason::token_rejected;
+        }
+        permit->failed(failure);
+        outcome.result = failure;
+        if (token::ends_the_grant(failure.reason)) {
+            co_await stages_.tokens.grant_is_dead(key, std::move(*access), failure);
+        }
+        co_return;
+    }
+}
+
+asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
+{
+    const auto began = Clock::now();
+    settle::Outcome outcome{.session_id = claim.session_id,
+                            .claim_id = claim.claim_id,
+                            .result = settle::Released{},
+                            .generation = claim.generation,
+                            .outcome_unknown = claim.outcome_unknown,
+                            .connection_print = claim.connection.print};
+    std::exception_ptr thrown;
+    try {
+        co_await make_link(claim, *lease, outcome);
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    // from here on nothing interrupts: what happened must be told
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    if (thrown && !interrupted(thrown)) {
+        outcome.result = defect(claim, what(thrown));
+    }
+    outcome.took = since(began);
+
+    auto verdict = settle::Verdict::lost;
+    const bool untold = std::holds_alternative<settle::Released>(outcome.result) && lease->lost();
+    if (!untold) {
+        verdict = co_await stages_.settler.settle(outcome);
+    }
+    report(claim, outcome, verdict);
+    stages_.leases.remove(claim.claim_id);
+    on_ended_();
+}
+
+Runner::Runner(asio::any_io_executor executor, Stages stages)
+    : stages_(std::move(stages)), jobs_(executor)
+{
+}
+
+void Runner::start(Claim claim, std::shared_ptr<Lease> lease)
+{
+    auto signal = lease->cancellation();
+    jobs_.spawn("job", run(std::move(claim), std::move(lease)), std::move(signal));
+}
+
+void Runner::release_all()
+{
+    stages_.leases.interrupt_all();
+}
+
+}  // namespace meetlink::job

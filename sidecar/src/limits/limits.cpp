@@ -1,0 +1,169 @@
+#include "limits/limits.hpp"
+
+#include "log/log.hpp"
+
+namespace meetlink::limits {
+
+namespace asio = boost::asio;
+
+bool concerns_the_provider(Reason reason)
+{
+    switch (reason) {
+    case Reason::client_rejected:
+    case Reason::api_disabled:
+    case Reason::quota_exceeded:
+    case Reason::answer_unreadable:
+    case Reason::provider_unavailable:
+    case Reason::provider_timeout:
+    case Reason::network_error:
+        return true;
+    default:
+        return false;
+    }
+}
+
+Limits::Limits(asio::any_io_executor executor, std::map<std::string, ProviderLimits> providers,
+               CircuitBreaker::Settings breaker)
+    : executor_(executor), closing_(executor)
+{
+    const auto now = Clock::now();
+    for (const auto& [name, limits] : providers) {
+        providers_.emplace(name, Provider{.limits = limits,
+                                          .bucket = TokenBucket{limits.max_per_second, now},
+                                          .breaker = CircuitBreaker{breaker}});
+    }
+}
+
+asio::awaitable<std::optional<Limits::Permit>> Limits::enter(token::ConnectionKey key)
+{
+    auto& provider = providers_.at(key.provider);
+    auto& slots = connections_.try_emplace(key, executor_).first->second;
+    {
+        struct Waiting {
+            int& count;
+            explicit Waiting(int& waiting) : count(waiting) { ++count; }
+            ~Waiting() { --count; }
+        };
+        const Waiting waiting{slots.waiting};
+        while (!closed_ && slots.working >= provider.limits.max_per_connection) {
+            co_await slots.freed.wait();
+        }
+        ++slots.working;
+    }
+    std::optional<Permit> permit{std::in_place, *this, key};  // from here on it gives the slot back
+    if (closed_ || !provider.breaker.admit(Clock::now())) {
+        co_return std::nullopt;
+    }
+    const auto until = Clock::now() + provider.bucket.reserve(Clock::now());
+    while (!closed_ && Clock::now() < until) {
+        co_await closing_.wait_until(until);
+    }
+    if (closed_) {
+        co_return std::nullopt;
+    }
+    co_return permit;
+}
+
+Limits::Permit::~Permit()
+{
+    if (limits_ == nullptr) {
+        return;
+    }
+    if (!reported_) {
+        limits_->providers_.at(key_.provider).breaker.abandoned();
+    }
+    limits_->leave(key_);
+}
+
+void Limits::Permit::succeeded()
+{
+    reported_ = true;
+    if (limits_->providers_.at(key_.provider).breaker.succeeded()) {
+        log::info("breaker_closed", "the provider works again", {{"provider", key_.provider}});
+    }
+}
+
+void Limits::Permit::failed(const Failure& failure)
+{
+    if (!concerns_the_provider(failure.reason)) {
+        succeeded();  // it answered, and about this job alone
+        return;
+    }
+    reported_ = true;
+    auto& breaker = limits_->providers_.at(key_.provider).breaker;
+    if (breaker.failed(Clock::now())) {
+        log::warning("breaker_opened", "the provider fails, one job at a time will try it",
+                     {{"provider", key_.provider},
+                      {"reason", code(failure.reason)},
+                      {"detail", failure.detail},
+                      {"next_in", breaker.probe_at() - Clock::now()}});
+    }
+}
+
+void Limits::leave(const token::ConnectionKey& key)
+{
+    const auto found = connections_.find(key);
+    --found->second.working;
+    found->second.freed.notify_all();
+    if (found->second.working == 0 && found->second.waiting == 0) {
+        connections_.erase(found);
+    }
+    if (on_freed_) {
+        on_freed_();
+    }
+}
+
+std::vector<std::string> Limits::skip(Clock::time_point now)
+{
+    std::vector<std::string> keys;
+    for (auto& [name, provider] : providers_) {
+        if (provider.breaker.state(now) != CircuitBreaker::State::closed ||
+            provider.bucket.available(now) == 0) {
+            keys.push_back("/" + name);
+        }
+    }
+    for (const auto& [key, slots] : connections_) {
+        if (slots.working + slots.waiting >= providers_.at(key.provider).limits.max_per_connection) {
+            keys.push_back(key.text());
+        }
+    }
+    return keys;
+}
+
+std::vector<std::string> Limits::awaiting_probe(Clock::time_point now) const
+{
+    std::vector<std::string> keys;
+    for (const auto& [name, provider] : providers_) {
+        if (provider.breaker.state(now) == CircuitBreaker::State::half_open) {
+            keys.push_back("/" + name);
+        }
+    }
+    return keys;
+}
+
+Limits::Clock::time_point Limits::next_change(Clock::time_point now)
+{
+    auto next = Clock::time_point::max();
+    for (auto& [name, provider] : providers_) {
+        if (provider.breaker.state(now) == CircuitBreaker::State::open) {
+            // a probe that is under way reports by itself
+            if (provider.breaker.probe_at() > now) {
+                next = std::min(next, provider.breaker.probe_at());
+            }
+        } else if (provider.bucket.available(now) == 0) {
+            next = std::min(next, provider.bucket.next(now));
+        }
+    }
+    return next;
+}
+
+void Limits::close()
+{
+    closed_ = true;
+    closing_.notify_all();
+    for (auto& [key, slots] : connections_) {
+        slots.freed.notify_all();
+    }
+}
+
+}  // namespace meetlink::limits

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/condition.hpp"
+#include "failure.hpp"
+#include "limits/circuit_breaker.hpp"
+#include "limits/token_bucket.hpp"
+#include "token/connection_key.hpp"
+
+namespace meetlink::limits {
+
+struct ProviderLimits {
+    int max_per_connection = 1;  ///< jobs of one connection that may work at once, at least 1
+    double max_per_second = 1;   ///< jobs of the provider that may start, above 0
+};
+
+/// Who may call which provider now: a semaphore per connection, and per provider a token bucket and a
+/// circuit breaker (DESIGN rule 10).
+class Limits {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    Limits(boost::asio::any_io_executor executor, std::map<std::string, ProviderLimits> providers,
+           CircuitBreaker::Settings breaker = {});
+
+    /// The right to work on one job; gives its slot back when it dies.
+    class Permit {
+    public:
+        Permit(Limits& limits, token::ConnectionKey key) : limits_(&limits), key_(std::move(key)) {}
+        Permit(Permit&& other) noexcept
+            : limits_(std::exchange(other.limits_, nullptr)),
+              key_(std::move(other.key_)),
+              reported_(other.reported_)
+        {
+        }
+        Permit& operator=(Permit&&) = delete;
+        ~Permit();
+
+        /// What the provider answered, for the breaker; unreported: it was not called.
+        void succeeded();
+        void failed(const Failure& failure);
+
+    private:
+        Limits* limits_;
+        token::ConnectionKey key_;
+        bool reported_ = false;
+    };
+
+    /// Waits for the connection's slot and the provider's rate. Nothing: the breaker is open, or
+    /// close() was called; then the job is to be given back untouched. The provider must be known.
+    [[nodiscard]] boost::asio::awaitable<std::optional<Permit>> enter(token::ConnectionKey key);
+
+    /// What a claim must leave alone for now (`skip` of meetlink.claim).
+    [[nodiscard]] std::vector<std::string> skip(Clock::time_point now);
+    /// Of these, the providers whose breaker waits for one job as its probe.
+    [[nodiscard]] std::vector<std::string> awaiting_probe(Clock::time_point now) const;
+    /// When time alone will shorten skip(); max() if it will not.
+    [[nodiscard]] Clock::time_point next_change(Clock::time_point now);
+    /// Called when a slot or a breaker has become free.
+    void on_freed(std::function<void()> callback) { on_freed_ = std::move(callback); }
+
+    [[nodiscard]] bool known(const std::string& provider) const
+    {
+        return providers_.contains(provider);
+    }
+    void close();
+
+private:
+    struct Provider {
+        ProviderLimits limits;
+        TokenBucket bucket;
+        CircuitBreaker breaker;
+    };
+    struct Slots {
+        explicit Slots(boost::asio::any_io_executor executor) : freed(executor) {}
+        int working = 0;
+        int waiting = 0;
+        Condition freed;
+    };
+
+    void leave(const token::ConnectionKey& key);
+
+    boost::asio::any_io_executor executor_;
+    std::map<std::string, Provider, std::less<>> providers_;
+    std::map<token::ConnectionKey, Slots> connections_;
+    std::function<void()> on_freed_;
+    bool closed_ = false;
+    Condition closing_;
+};
+
+/// Whether a failure is one that other calls to this provider would share now.
+[[nodiscard]] bool concerns_the_provider(Reason reason);
+
+}  // namespace meetlink::limits

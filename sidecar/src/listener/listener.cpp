@@ -1,0 +1,93 @@
+#include "listener/listener.hpp"
+
+#include "log/log.hpp"
+
+namespace meetlink {
+
+namespace asio = boost::asio;
+using postgres::Error;
+
+namespace {
+
+constexpr postgres::Statement listen_statement{"listen", "listen meetlink"};
+
+constexpr postgres::Statement who_statement{
+    "who_listens",
+    "select pg_backend_pid() as pid, "
+    "exists (select from pg_listening_channels() c where c = 'meetlink') as listening"};
+
+Error pooler()
+{
+    Error error;
+    error.message = "the database connection goes through a transaction pooler";
+    error.hint = "Give meetlinkd a direct connection or a pool in session mode: LISTEN and prepared "
+                 "statements need one server session each.";
+    return error;
+}
+
+}  // namespace
+
+Listener::Listener(postgres::Session& session, postgres::Session& other,
+                   std::function<void()> ring)
+    : session_(session), other_(other), ring_(std::move(ring))
+{
+    session_.on_connect([this](postgres::Connection& connection) { return listen(connection); });
+    session_.on_notify([this](std::string_view payload) { heard(payload); });
+}
+
+/// LISTEN, and proof that it is this connection's own server session that listens: a pooler in
+/// transaction mode hands the session that listens to whoever asks next.
+asio::awaitable<std::optional<Error>> Listener::listen(postgres::Connection& connection)
+{
+    const auto listened = co_await connection.query(listen_statement, {});
+    if (!listened) {
+        co_return listened.error();
+    }
+    const auto before = co_await connection.query(who_statement, {});
+    if (!before) {
+        co_return before.error();
+    }
+    const auto elsewhere = co_await other_.query(who_statement, {});
+    const auto after = co_await connection.query(who_statement, {});
+    if (!after) {
+        co_return after.error();
+    }
+    const auto pid = before->only().get<int>("pid");
+    const bool own = after->only().get<int>("pid") == pid && before->only().get<bool>("listening") &&
+                     after->only().get<bool>("listening");
+    const bool shared = elsewhere && (elsewhere->only().get<int>("pid") == pid ||
+                                      elsewhere->only().get<bool>("listening"));
+    if (!own || shared) {
+        co_return pooler();
+    }
+    missed_ = 0;
+    expected_.clear();
+    ring_();
+    co_return std::nullopt;
+}
+
+void Listener::heard(std::string_view payload)
+{
+    if (payload.starts_with("probe ")) {
+        if (payload == expected_) {
+            expected_.clear();
+            missed_ = 0;
+        }
+        return;
+    }
+    ring_();
+}
+
+std::string Listener::next_probe(std::int64_t daemon_id)
+{
+    if (!expected_.empty() && session_.connected() && ++missed_ >= missed_probes) {
+        log::warning("listen_replaced", "notifications do not arrive, replacing the connection",
+                     {{"missed_probes", missed_}});
+        missed_ = 0;
+        session_.replace("notifications did not arrive");
+    }
+    expected_ = "probe " + std::to_string(daemon_id) + " " + std::to_string(++probes_);
+    return expected_;
+}
+
+}  // namespace meetlink

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "postgres/session.hpp"
+
+namespace meetlink {
+
+/// Hears the doorbell: LISTEN meetlink on a session of its own. Rings after every (re)connect, since
+/// something may have been missed, and replaces a connection that no longer delivers.
+class Listener {
+public:
+    static constexpr int missed_probes = 2;
+
+    /// `other` is any other session of the daemon: to recognise a pooler that mixes server sessions.
+    Listener(postgres::Session& session, postgres::Session& other, std::function<void()> ring);
+
+    /// A probe to be sent through the channel (housekeep's `probe`) by daemon `daemon_id`. When the
+    /// last ones did not come back, the connection is replaced.
+    [[nodiscard]] std::string next_probe(std::int64_t daemon_id);
+
+private:
+    [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> listen(
+        postgres::Connection& connection);
+    void heard(std::string_view payload);
+
+    postgres::Session& session_;
+    postgres::Session& other_;
+    std::function<void()> ring_;
+    std::uint64_t probes_ = 0;
+    std::string expected_;
+    int missed_ = 0;
+};
+
+}  // namespace meetlink

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/condition.hpp"
+#include "postgres/backoff.hpp"
+#include "postgres/connection.hpp"
+
+namespace meetlink::postgres {
+
+/// A connection that is opened again, with backoff, whenever it dies, until stop().
+class Session {
+public:
+    /// Runs on each new connection before anybody else may use it; an error drops the connection.
+    using OnConnect = std::function<boost::asio::awaitable<std::optional<Error>>(Connection&)>;
+
+    /// `name` tells the daemon's sessions apart in the log: "work", "listen", "maintenance".
+    Session(boost::asio::any_io_executor executor, std::string name, Conninfo conninfo);
+
+    void on_connect(OnConnect callback) { on_connect_ = std::move(callback); }
+    void on_notify(Connection::OnNotify callback) { on_notify_ = std::move(callback); }
+
+    /// One attempt, without backoff; for the start, where an error is for the person who starts.
+    [[nodiscard]] boost::asio::awaitable<std::optional<Error>> open();
+    /// Keeps the session open until stop(); logs every attempt and delay.
+    [[nodiscard]] boost::asio::awaitable<void> run();
+    void stop();
+
+    [[nodiscard]] bool connected() const { return connection_ && connection_->alive(); }
+    [[nodiscard]] int server_version() const { return server_version_; }
+    /// Drops the connection; run() opens another.
+    void replace(std::string_view why);
+
+    /// Fails at once while there is no connection.
+    [[nodiscard]] boost::asio::awaitable<Answer> query(Statement statement,
+                                                       std::vector<Parameter> parameters);
+    /// False: the session was stopped before it was connected.
+    [[nodiscard]] boost::asio::awaitable<bool> until_connected();
+    /// Waits for a connection, and sends the statement again whenever the connection dies before the
+    /// answer: only for statements that may be carried out twice. Other errors are answers.
+    [[nodiscard]] boost::asio::awaitable<Answer> query_until_answered(
+        Statement statement, std::vector<Parameter> parameters);
+
+private:
+    boost::asio::any_io_executor executor_;
+    std::string name_;
+    Conninfo conninfo_;
+    OnConnect on_connect_;
+    Connection::OnNotify on_notify_;
+    std::shared_ptr<Connection> connection_;
+    int server_version_ = 0;
+    bool stopped_ = false;
+    Condition changed_;  ///< connected, or stopped
+};
+
+}  // namespace meetlink::postgres

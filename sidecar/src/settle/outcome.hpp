@@ -1,0 +1,42 @@
+#pragma once
+
+#include <json/value.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "failure.hpp"
+#include "http/message.hpp"
+#include "provider/provider.hpp"
+
+namespace meetlink::settle {
+
+/// Given back untouched: due again, the attempt does not count.
+struct Released {};
+
+/// What became of one claim.
+struct Outcome {
+    std::string session_id;
+    std::int64_t claim_id = 0;
+    std::variant<Released, Failure, provider::Meeting> result;
+    int generation = 0;            ///< for the next attempt
+    bool outcome_unknown = false;  ///< a meeting may exist although no link is known
+    std::optional<std::int64_t> connection_print;
+    std::chrono::milliseconds took{};        ///< the whole attempt
+    std::chrono::milliseconds token_took{};  ///< until there was an access token
+    http::Timings timings{};                 ///< of the last request to the provider
+};
+
+/// As an element of meetlink.settle's `outcomes`.
+[[nodiscard]] Json::Value to_json(const Outcome& outcome);
+
+enum class Verdict {
+    done,
+    lost,     ///< the claim was no longer ours, or the session needs no link any more
+    unknown,  ///< the database could not be told; the lease will end
+};
+
+}  // namespace meetlink::settle

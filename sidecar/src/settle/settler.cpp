@@ -1,0 +1,163 @@
+#include "settle/settler.hpp"
+
+#include <json/writer.h>
+
+#include <algorithm>
+
+#include "log/log.hpp"
+
+namespace meetlink::settle {
+
+namespace asio = boost::asio;
+using Clock = Condition::Clock;
+
+namespace {
+
+constexpr postgres::Statement settle_statement{
+    "settle", "select claim_id, verdict from meetlink.settle($1, $2::jsonb)"};
+
+/// A statement that fails this often because of one outcome will not succeed by repetition.
+constexpr int refusals_to_give_up = 5;
+
+std::string to_text(const Json::Value& value)
+{
+    Json::StreamWriterBuilder builder;
+    builder["indentation"] = "";
+    builder["emitUTF8"] = true;
+    return Json::writeString(builder, value);
+}
+
+}  // namespace
+
+Settler::Settler(asio::any_io_executor executor, postgres::Session& session,
+                 const daemon::Registration& registration)
+    : executor_(executor),
+      session_(session),
+      registration_(registration),
+      arrived_(executor),
+      answered_(executor)
+{
+}
+
+asio::awaitable<Verdict> Settler::settle(Outcome outcome)
+{
+    auto entry = std::make_shared<Entry>(
+        Entry{.outcome = std::move(outcome), .verdict = std::nullopt});
+    waiting_.push_back(entry);
+    arrived_.notify_all();
+    while (!entry->verdict) {
+        co_await answered_.wait();
+    }
+    co_return *entry->verdict;
+}
+
+asio::awaitable<void> Settler::run()
+{
+    while (!stopped_ || !waiting_.empty()) {
+        if (waiting_.empty()) {
+            co_await arrived_.wait();
+            continue;
+        }
+        auto entries = co_await next_batch();
+        if (!entries.empty()) {
+            co_await send(std::move(entries));
+            answered_.notify_all();
+        }
+    }
+}
+
+void Settler::stop()
+{
+    stopped_ = true;
+    arrived_.notify_all();
+}
+
+/// What is ready to go, after a moment for company.
+asio::awaitable<Settler::Batch> Settler::next_batch()
+{
+    auto next = Clock::time_point::max();
+    for (const auto& entry : waiting_) {
+        next = std::min(next, entry->not_before);
+    }
+    if (next > Clock::now()) {
+        co_await arrived_.wait_until(next);
+    }
+    const auto until = Clock::now() + gather;
+    while (waiting_.size() < batch && co_await arrived_.wait_until(until)) {
+    }
+    Batch ready;
+    const auto now = Clock::now();
+    const auto rest = std::stable_partition(
+        waiting_.begin(), waiting_.end(),
+        [&](const auto& entry) { return entry->not_before <= now && ready.size() < batch &&
+                                        (ready.push_back(entry), true); });
+    waiting_.erase(waiting_.begin(), rest);
+    co_return ready;
+}
+
+asio::awaitable<void> Settler::send(Batch entries)
+{
+    Json::Value outcomes{Json::arrayValue};
+    for (const auto& entry : entries) {
+        outcomes.append(to_json(entry->outcome));
+    }
+    std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
+                                                to_text(outcomes)};
+    const auto answer =
+        co_await session_.query_until_answered(settle_statement, std::move(parameters));
+    if (answer) {
+        take_verdicts(*answer, entries);
+    } else if (answer.error().connection_lost) {
+        for (const auto& entry : entries) {
+            entry->verdict = Verdict::unknown;  // the session was stopped for good
+        }
+    } else {
+        co_await isolate(std::move(entries), answer.error());
+    }
+}
+
+void Settler::take_verdicts(const postgres::Rows& rows, const Batch& sent)
+{
+    std::unordered_map<std::int64_t, std::string> verdicts;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+        verdicts[rows[row].get<std::int64_t>("claim_id")] = rows[row].get<std::string>("verdict");
+    }
+    for (const auto& entry : sent) {
+        const auto verdict = verdicts[entry->outcome.claim_id];
+        if (verdict == "busy") {
+            entry->not_before = Clock::now() + busy_again;
+            waiting_.push_back(entry);
+        } else {
+            entry->verdict = verdict == "done" ? Verdict::done : Verdict::lost;
+        }
+    }
+}
+
+/// The statement failed as a whole: alone, an outcome that cannot be written holds up only itself.
+asio::awaitable<void> Settler::isolate(Batch entries, postgres::Error error)
+{
+    if (entries.size() > 1) {
+        log::warning("settle_failed", "could not write a batch of outcomes, going one by one",
+                     {{"outcomes", entries.size()}, {"error", error.describe()}});
+        for (const auto& entry : entries) {
+            Batch alone{entry};
+            co_await send(std::move(alone));
+            answered_.notify_all();
+        }
+        co_return;
+    }
+    const auto& entry = entries.front();
+    log::error("settle_failed", "could not write an outcome",
+               {{"session", entry->outcome.session_id},
+                {"claim", entry->outcome.claim_id},
+                {"error", error.describe()},
+                {"attempt", entry->refusals + 1}});
+    if (++entry->refusals >= refusals_to_give_up) {
+        entry->verdict = Verdict::unknown;
+    } else {
+        entry->not_before = Clock::now() + (1 << entry->refusals) * std::chrono::milliseconds{100};
+        waiting_.push_back(entry);
+    }
+}
+
+}  // namespace meetlink::settle

@@ -1,0 +1,307 @@
+#include "token/keeper.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/what.hpp"
+#include "log/log.hpp"
+
+namespace meetlink::token {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Failure failure(Reason reason, std::string detail)
+{
+    Failure failure;
+    failure.reason = reason;
+    failure.stage = Stage::token;
+    failure.detail = std::move(detail);
+    return failure;
+}
+
+Failure database_failure(const postgres::Error& error)
+{
+    return failure(Reason::internal_defect, "database: " + error.describe());
+}
+
+}  // namespace
+
+bool ends_the_grant(Reason reason)
+{
+    switch (reason) {
+    case Reason::grant_revoked:
+    case Reason::grant_response_lost:
+    case Reason::reauth_policy:
+    case Reason::token_rejected:
+    case Reason::scope_missing:
+    case Reason::account_gone:
+        return true;
+    default:
+        return false;
+    }
+}
+
+Keeper::Keeper(asio::any_io_executor executor, Store& store, const Cipher& cipher,
+               Providers providers, Options options, Now now)
+    : executor_(executor),
+      store_(store),
+      cipher_(cipher),
+      providers_(std::move(providers)),
+      options_(options),
+      now_(std::move(now)),
+      flights_under_way_(executor)
+{
+}
+
+asio::awaitable<Result<Access>> Keeper::usable(ConnectionKey key, Stored read)
+{
+    if (!read.found) {
+        co_return failure(Reason::no_connection, "");
+    }
+    if (!read.usable) {
+        co_return failure(Reason::connection_inactive, "");
+    }
+    if (read.access && (!about_to_expire(read) || lasts_without_refresh(read))) {
+        co_return open(key, read);
+    }
+    co_return co_await replace(std::move(key), Access{.token = {}, .from = std::move(read)});
+}
+
+asio::awaitable<Result<Access>> Keeper::replace(ConnectionKey key, Access rejected)
+{
+    const auto found = flights_.find(key);
+    auto flight = found != flights_.end() ? found->second : std::make_shared<Flight>(executor_);
+    if (found == flights_.end()) {
+        flights_.emplace(key, flight);
+        // a coroutine of its own: a job that is cancelled must not stop tokens on their way to disk
+        flights_under_way_.spawn("refresh", pilot(key, std::move(rejected.from), flight));
+    }
+    while (!flight->result) {
+        co_await flight->landed.wait();
+    }
+    co_return *flight->result;
+}
+
+asio::awaitable<void> Keeper::pilot(ConnectionKey key, Stored had, std::shared_ptr<Flight> flight)
+{
+    try {
+        flight->result = co_await fly(key, std::move(had));
+    } catch (...) {
+        const auto text = what(std::current_exception());
+        log::error("internal_defect", "a token refresh ended by an unexpected exception",
+                   {{"owner", key.owner_id}, {"provider", key.provider}, {"error", text}});
+        flight->result = failure(Reason::internal_defect, text);
+    }
+    flights_.erase(key);
+    flight->landed.notify_all();
+}
+
+asio::awaitable<Result<Access>> Keeper::fly(ConnectionKey key, Stored had)
+{
+    // another daemon's refresh takes at most two requests and their writes
+    const auto patience = Condition::Clock::now() + lease_time();
+    for (int rounds = 0; rounds < 3;) {
+        const auto lease = co_await store_.begin_refresh(key, lease_time());
+        if (!lease) {
+            co_return database_failure(lease.error());
+        }
+        const auto& stored = lease->stored;
+        // the claim's row may be stale: a sibling job, another daemon or the application refreshed
+        const bool changed = !stored.same_tokens(had) && stored.access &&
+                             (!stored.expires_at || !about_to_expire(stored));
+        if (!stored.found || !stored.usable || changed) {
+            if (lease->granted) {
+                co_await store_.end_refresh(key, lease->fence, std::nullopt);
+            }
+            if (changed && stored.usable) {
+                co_return open(key, stored);
+            }
+            co_return failure(
+                stored.found ? Reason::connection_inactive : Reason::no_connection, "");
+        }
+        if (lease->granted) {
+            ++rounds;
+            if (auto result = co_await exchange(key, *lease)) {
+                co_return std::move(*result);
+            }
+        } else if (Condition::Clock::now() >= patience) {
+            break;
+        } else {
+            co_await pause(options_.look_again);
+        }
+    }
+    co_return failure(Reason::refresh_busy, "another process kept refreshing this connection");
+}
+
+/// One refresh under the lease. Nothing: the stored tokens changed meanwhile, look at them again.
+asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey key,
+                                                                RefreshLease lease)
+{
+    auto* const provider = providers_(key.provider);
+    const auto opened = [&]() -> Result<Decrypted> {
+        if (provider == nullptr || !provider->configured()) {
+            return failure(provider ? Reason::provider_not_configured : Reason::unknown_provider,
+                           key.provider);
+        }
+        if (!lease.stored.refresh || lease.stored.refresh->empty()) {
+            return failure(Reason::token_missing, "there is no refresh token");
+        }
+        return cipher_.decrypt(*lease.stored.refresh, key.text());
+    }();
+    if (!opened) {
+        co_await store_.end_refresh(key, lease.fence, opened.failure());
+        co_return Result<Access>{opened.failure()};
+    }
+
+    auto tokens = co_await provider->refresh(opened->text);
+    if (!tokens && tokens.failure().outcome_unknown) {
+        // The old token may have been rotated away by the answer that was lost: somebody may have
+        // stored a new one; the old one may be in its grace; otherwise the grant is lost (PROVIDERS.md
+        // 2.1). Where tokens do not rotate this is a plain repetition.
+        const auto reread = co_await store_.begin_refresh(key, lease_time());
+        if (reread && !reread->stored.same_tokens(lease.stored)) {
+            if (reread->granted) {
+                co_await store_.end_refresh(key, reread->fence, std::nullopt);
+            }
+            co_return std::nullopt;
+        }
+        if (reread && reread->granted) {
+            lease.fence = reread->fence;
+        }
+        tokens = co_await provider->refresh(opened->text);
+        if (!tokens && tokens.failure().reason == Reason::grant_revoked &&
+            provider->rotates_refresh_tokens()) {
+            tokens.failure().reason = Reason::grant_response_lost;
+        }
+    }
+    if (tokens) {
+        co_return co_await persist(key, std::move(lease), opened->format, std::move(*tokens));
+    }
+
+    auto& problem = tokens.failure();
+    problem.outcome_unknown = false;  // of the refresh: no meeting can have come of it
+    problem.refresh_may_help = false;
+    log::warning("refresh_failed", "could not refresh an access token",
+                 {{"owner", key.owner_id},
+                  {"provider", key.provider},
+                  {"reason", code(problem.reason)},
+                  {"http_status", problem.http_status},
+                  {"detail", problem.detail}});
+    if (!ends_the_grant(problem.reason)) {
+        co_await store_.end_refresh(key, lease.fence, problem);
+        co_return Result<Access>{problem};
+    }
+    const auto marked = co_await store_.disconnect(key, lease.fence, lease.stored, problem);
+    if (!marked) {
+        co_return Result<Access>{database_failure(marked.error())};
+    }
+    if (!*marked) {
+        co_return std::nullopt;
+    }
+    co_return Result<Access>{problem};
+}
+
+asio::awaitable<Result<Access>> Keeper::persist(ConnectionKey key, RefreshLease lease,
+                                                Format format, provider::Tokens tokens)
+{
+    const auto context = key.text();
+    const auto write_as = format_to_write(format, options_.format);
+    NewTokens fresh{.access = cipher_.encrypt(tokens.access_token, write_as, context),
+                    .refresh = lease.stored.refresh,
+                    .expires_in = tokens.expires_in,
+                    .refresh_expires_in = tokens.refresh_expires_in};
+    if (tokens.refresh_token) {
+        fresh.refresh = cipher_.encrypt(*tokens.refresh_token, write_as, context);
+    }
+    for (int attempt = 1;; ++attempt) {
+        const auto written = co_await store_.store_tokens(key, lease.fence, lease.stored, fresh);
+        if (written && written->stored) {
+            log::info("token_refreshed", "refreshed an access token",
+                      {{"owner", key.owner_id},
+                       {"provider", key.provider},
+                       {"expires_in_s", tokens.expires_in.count()}});
+            co_return Access{.token = std::move(tokens.access_token),
+                             .from = written->now,
+                             .just_refreshed = true};
+        }
+        if (written && written->now.access == fresh.access) {
+            // an earlier try was carried out although its answer was lost
+            co_return Access{.token = std::move(tokens.access_token),
+                             .from = written->now,
+                             .just_refreshed = true};
+        }
+        if (written) {
+            co_return written->now.usable
+                ? open(key, written->now)
+                : Result<Access>{failure(Reason::connection_inactive, "")};
+        }
+        log::error("token_not_stored", "could not store refreshed tokens",
+                   {{"owner", key.owner_id},
+                    {"provider", key.provider},
+                    {"error", written.error().describe()},
+                    {"attempt", attempt}});
+        if (attempt >= options_.store_attempts) {
+            co_return database_failure(written.error());
+        }
+        co_await pause(options_.store_again);
+    }
+}
+
+asio::awaitable<void> Keeper::grant_is_dead(ConnectionKey key, Access rejected, Failure failure)
+{
+    const auto lease = co_await store_.begin_refresh(key, lease_time());
+    if (!lease || !lease->granted) {
+        co_return;  // somebody is refreshing right now, and will find out
+    }
+    if (!lease->stored.found || !lease->stored.usable || !lease->stored.same_tokens(rejected.from)) {
+        co_await store_.end_refresh(key, lease->fence, std::nullopt);
+        co_return;
+    }
+    const auto marked = co_await store_.disconnect(key, lease->fence, rejected.from, failure);
+    if (marked && *marked) {
+        log::warning("connection_disconnected", "a tutor must reconnect",
+                     {{"owner", key.owner_id},
+                      {"provider", key.provider},
+                      {"reason", code(failure.reason)},
+                      {"detail", failure.detail}});
+    }
+}
+
+Result<Access> Keeper::open(const ConnectionKey& key, const Stored& stored) const
+{
+    if (!stored.access || stored.access->empty()) {
+        return failure(Reason::token_missing, "there is no access token");
+    }
+    auto opened = cipher_.decrypt(*stored.access, key.text());
+    if (!opened) {
+        return std::move(opened).failure();
+    }
+    return Access{.token = std::move(opened->text), .from = stored};
+}
+
+bool Keeper::about_to_expire(const Stored& stored) const
+{
+    return !stored.expires_at || *stored.expires_at - now_() < margin;
+}
+
+bool Keeper::lasts_without_refresh(const Stored& stored) const
+{
+    return !stored.refresh && (!stored.expires_at || *stored.expires_at > now_());
+}
+
+std::chrono::milliseconds Keeper::lease_time() const
+{
+    return 2 * options_.http_timeout + std::chrono::seconds{5};
+}
+
+asio::awaitable<void> Keeper::pause(std::chrono::milliseconds time)
+{
+    asio::steady_timer timer{executor_, time};
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+}  // namespace meetlink::token
