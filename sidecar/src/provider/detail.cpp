@@ -39,9 +39,9 @@ bool looks_like_a_token(std::string_view run)
 /// Whether the text so far ends in a name after which a secret follows.
 bool announces_secret(std::string_view before)
 {
-    constexpr std::array<std::string_view, 9> names{
-        "bearer", "basic",         "access_token", "refresh_token", "id_token",
-        "zak",    "client_secret", "code_verifier", "authorization"};
+    constexpr std::array<std::string_view, 8> names{
+        "bearer", "basic", "access_token", "refresh_token",
+        "zak",    "pwd",   "id_token",     "client_secret"};
     const auto end = before.find_last_not_of(" :=\"'");
     if (end == std::string_view::npos || end + 1 == before.size()) {
         return false;

@@ -1,0 +1,54 @@
+#include "provider/token_answer.hpp"
+
+#include <gtest/gtest.h>
+
+#include "provider_script.hpp"
+
+namespace meetlink::provider {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::optional<Tokens> read(const std::string& body)
+{
+    return read_tokens(test::response(200, body));
+}
+
+TEST(TokenAnswer, OddLivesBecomeAnHour)
+{
+    for (const char* life : {"0", "-5", "\"\"", "\"soon\"", "null", "{}", "[]", "true", "1e99"}) {
+        const auto tokens = read(R"({"access_token":"a","expires_in":)" + std::string(life) + "}");
+        ASSERT_TRUE(tokens) << life;
+        EXPECT_EQ(tokens->expires_in, 1h) << life;
+    }
+    EXPECT_EQ(read(R"({"access_token":"a"})")->expires_in, 1h);
+}
+
+TEST(TokenAnswer, LivesInOtherNotationsCount)
+{
+    EXPECT_EQ(read(R"({"access_token":"a","expires_in":"3599"})")->expires_in, 3599s);
+    EXPECT_EQ(read(R"({"access_token":"a","expires_in":3599.9})")->expires_in, 3599s);
+    EXPECT_GT(read(R"({"access_token":"a","expires_in":9223372036854775807})")->expires_in, 0s);
+}
+
+TEST(TokenAnswer, LongTokensAreAcceptedUpTo64Kilobytes)
+{
+    const auto answer = [](std::size_t size) {
+        return read(R"({"access_token":")" + std::string(size, 'a') + "\"}");
+    };
+    EXPECT_EQ(answer(65'536)->access_token.reveal().size(), 65'536U);
+    EXPECT_FALSE(answer(65'537));
+}
+
+TEST(TokenAnswer, TokensThatNoHeaderCanCarryAreRefused)
+{
+    EXPECT_FALSE(read(R"({"access_token":""})"));
+    EXPECT_FALSE(read(R"({"access_token":"a b"})"));
+    EXPECT_FALSE(read(R"({"access_token":"a\r\nX: y"})"));
+    EXPECT_FALSE(read(R"({"access_token":12})"));
+    EXPECT_FALSE(read(R"({"refresh_token":"r"})"));
+    EXPECT_FALSE(read(R"({"access_token":"a","refresh_token":""})")->refresh_token);
+}
+
+}  // namespace
+}  // namespace meetlink::provider
