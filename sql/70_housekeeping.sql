@@ -73,8 +73,8 @@ begin
     get diagnostics promoted = row_count;
 
     due := exists (select from meetlink.job j where j.state = 'due');
-    select greatest(min(j.due_at) - clock_timestamp(), interval '0') into next_due_in
-    from meetlink.job j where j.state = 'waiting';
+    select greatest(j.due_at - clock_timestamp(), interval '0') into next_due_in
+    from meetlink.job j where j.state = 'waiting' order by j.due_at limit 1;
 
     if probe is not null then
         perform pg_notify('meetlink', probe);
