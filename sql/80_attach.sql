@@ -248,6 +248,15 @@ begin
     returning * into attached;
     insert into meetlink.tenant default values on conflict do nothing;
 
+    -- Jobs kept over a migration may have keys of another type; the sweep makes them anew.
+    begin
+        execute format('select count(session_id::%s), count(owner_id::%s) from meetlink.job',
+                       meetlink.column_type(sessions, complete #>> '{session,id}'),
+                       meetlink.column_type(sessions, complete #>> '{session,owner}'));
+    exception
+        when data_exception then delete from meetlink.job;
+    end;
+
     perform meetlink.drop_generated();
     perform meetlink.generate(attached);
     return format('attached to %s and %s', attached.sessions, attached.connections);

@@ -62,7 +62,10 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 begin
     if table_owner <> current_user and exists (select from pg_roles r where r.rolname = table_owner) then
-        execute format('revoke usage on schema meetlink from %I', table_owner);
+        -- who was allowed to attach needs it to attach again
+        if not has_function_privilege(table_owner, 'meetlink.attach(regclass, regclass, jsonb)', 'execute') then
+            execute format('revoke usage on schema meetlink from %I', table_owner);
+        end if;
         execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh from %I', table_owner);
         execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz) from %I', table_owner);
     end if;
