@@ -39,40 +39,28 @@ begin
                      else j.due_at end
         where j.session_id = move_job.session_id;
     end if;
+exception
+    -- under REPEATABLE READ, when the daemon touched the job since the snapshot; the sweep moves it
+    when serialization_failure then null;
 end
 $$;
 
 -- The session needs no link any more (linked, cancelled, deleted): its job is gone, whatever its state.
+-- For REPEATABLE READ; otherwise the trigger deletes by itself.
 create function meetlink.retire_job(session_id text) returns void
-language sql security definer set search_path = pg_catalog, pg_temp as
-$$
-    delete from meetlink.job j where j.session_id = retire_job.session_id
-$$;
-
-create function meetlink.retire_all_jobs() returns void
-language sql security definer set search_path = pg_catalog, pg_temp as
-$$
-    delete from meetlink.job
-$$;
-
--- The owner's connection became usable, or got other tokens: jobs that wait for that are due again in
--- the same transaction, and the doorbell rings. Arguments: names of the owner and provider columns.
--- A claimed job is touched, so that a daemon that is just about to block it looks at the connection again
--- (meetlink.settle). Rows that are locked right now are left to the sweep: this must not wait.
-create function meetlink.reconnected() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$
-declare
-    owner_id text := to_jsonb(new) ->> tg_argv[0];
-    provider text := to_jsonb(new) ->> tg_argv[1];
 begin
-    if meetlink.unblock(owner_id, provider) > 0 then
-        perform meetlink.ring();
-    end if;
-    return null;
+    delete from meetlink.job j where j.session_id = retire_job.session_id;
+exception
+    when serialization_failure then null;  -- the daemon touched it since; the claim or the sweep retires it
 end
 $$;
 
+-- The owner's connection became usable, or got other tokens (trigger meetlink.reconnected): jobs that wait
+-- for that are due again in the same transaction, nearest session first.
+-- A claimed job is touched, so that a daemon that is just about to block it looks at the connection again
+-- (meetlink.settle). Rows that are locked right now are left to the sweep: this must not wait.
 create function meetlink.unblock(owner_id text, provider text) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$
@@ -98,7 +86,7 @@ begin
     update meetlink.job j set connection_print = null
     from claimed c where j.session_id = c.session_id;
     return woken;
+exception
+    when serialization_failure then return 0;  -- as in move_job
 end
 $$;
-
-comment on function meetlink.reconnected() is 'Trigger on the connections table: a reconnect makes the owner''s blocked jobs due.';

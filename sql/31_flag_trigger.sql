@@ -13,10 +13,16 @@ language c as 'MODULE_PATHNAME', 'meetlink_flag';
 create function meetlink.retire() returns trigger
 language c as 'MODULE_PATHNAME', 'meetlink_retire';
 
+-- AFTER INSERT OR UPDATE FOR EACH ROW on the connections table, for connections that became usable or got
+-- other tokens: the owner's blocked jobs are due. Arguments: names of the owner and provider columns.
+create function meetlink.reconnected() returns trigger
+language c as 'MODULE_PATHNAME', 'meetlink_reconnected';
+
 -- Rings the doorbell when the current transaction commits: at most one NOTIFY per transaction.
 create function meetlink.ring() returns void
 language c volatile parallel unsafe as 'MODULE_PATHNAME', 'meetlink_ring';
 
 comment on function meetlink.flag() is 'Trigger on the sessions table: a session that needs a link gets a job.';
 comment on function meetlink.retire() is 'Trigger on the sessions table: a session that needs no link any more loses its job.';
+comment on function meetlink.reconnected() is 'Trigger on the connections table: a reconnect makes the owner''s blocked jobs due.';
 comment on function meetlink.ring() is 'Wakes the daemon when the current transaction commits.';

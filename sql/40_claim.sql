@@ -76,7 +76,8 @@ create type meetlink.claimed_job as (
 -- Jobs whose session needs no link any more (changed where no trigger saw it) are retired on the way.
 create function meetlink.claim(daemon_id bigint, max integer, lease interval, skip text[] default '{}')
 returns setof meetlink.claimed_job
-language plpgsql volatile set search_path = pg_catalog, pg_temp as
+-- lock_timeout: as in meetlink.settle
+language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as
 $$
 declare
     jobs meetlink.job[];
@@ -95,7 +96,8 @@ begin
         left join lateral (
             select * from meetlink.connection c
             where c.owner = s.owner and c.provider = s.provider
-            order by c.usable desc limit 1) k on true;
+            order by c.usable desc limit 1) k on true
+        order by j.starts_at;
     select array_agg(j.claim_id) into unwanted
     from unnest(jobs) j
     where not exists (select from meetlink.session s

@@ -9,7 +9,9 @@
 -- session needs no link any more: a meeting that was made is nobody's).
 create function meetlink.settle(daemon_id bigint, outcomes jsonb)
 returns table (claim_id bigint, verdict text)
-language plpgsql volatile set search_path = pg_catalog, pg_temp as
+-- Rows are never waited for, but a table may be locked as a whole (TRUNCATE, ALTER TABLE), by somebody whose
+-- triggers then wait for these jobs. Shorter than deadlock_timeout, so that it is this statement that fails.
+language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as
 $$
 declare
     held meetlink.job[];
@@ -71,7 +73,11 @@ begin
     with reported as (
         select o.*,
                w.write ->> 'verdict' as write_verdict,
-               case when w.write ->> 'verdict' = 'rejected' then 'write_rejected' else o.reason end as final_reason,
+               case when w.write ->> 'verdict' = 'rejected' then 'write_rejected'
+                    -- a daemon of another version must not make a batch fail
+                    when o.outcome = 'failed' and not exists (select from meetlink.reason k where k.code = o.reason)
+                      then 'internal_defect'
+                    else o.reason end as final_reason,
                case when w.write ->> 'verdict' = 'rejected' then 'settle' else o.stage end as final_stage,
                case when w.write ->> 'verdict' = 'rejected' then w.write ->> 'detail' else o.detail end as final_detail,
                case when o.claim_id = any (lost) then 'lost'
@@ -99,7 +105,7 @@ begin
                     else 'waiting' end as next_state,
                case when p.outcome = 'released' then t.at
                     else meetlink.next_attempt_at(j.attempts, j.starts_at, r.min_delay,
-                                                  make_interval(secs => p.retry_after_s), random(), t.at) end as next_at
+                                                  make_interval(secs => least(p.retry_after_s, 86400)), random(), t.at) end as next_at
         from reported p
         join unnest(held) j on j.claim_id = p.claim_id
         left join meetlink.reason r on r.code = p.final_reason

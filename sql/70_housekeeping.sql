@@ -73,8 +73,8 @@ begin
     get diagnostics promoted = row_count;
 
     due := exists (select from meetlink.job j where j.state = 'due');
-    select greatest(min(j.due_at) - clock_timestamp(), interval '0') into next_due_in
-    from meetlink.job j where j.state = 'waiting';
+    select greatest(j.due_at - clock_timestamp(), interval '0') into next_due_in
+    from meetlink.job j where j.state = 'waiting' order by j.due_at limit 1;
 
     if probe is not null then
         perform pg_notify('meetlink', probe);
@@ -101,12 +101,15 @@ begin
 end
 $$;
 
+-- Counts what it changed. Rows that somebody has locked are left to the next sweep.
 create function meetlink.correct_drift(drifted jsonb)
 returns table (flagged integer, retired integer, moved integer, unblocked integer)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+-- Two inserts of one key wait for each other: the application's transaction may be flagging the session.
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '100ms' as
 $$
 declare
     d record;
+    done integer;
 begin
     flagged := 0; retired := 0; moved := 0; unblocked := 0;
     for d in
@@ -116,25 +119,32 @@ begin
     loop
         case d.kind
         when 'missing' then
-            insert into meetlink.job (session_id, owner_id, provider, starts_at, ends_at)
-            values (d.session_id, d.owner_id, d.provider, d.starts_at, d.ends_at)
-            on conflict do nothing;
-            flagged := flagged + 1;
+            begin
+                insert into meetlink.job (session_id, owner_id, provider, starts_at, ends_at)
+                values (d.session_id, d.owner_id, d.provider, d.starts_at, d.ends_at)
+                on conflict do nothing;
+                get diagnostics done = row_count;
+                flagged := flagged + done;
+            exception
+                when lock_not_available then null;
+            end;
         when 'unwanted' then
             delete from meetlink.job j where j.session_id in (
                 select l.session_id from meetlink.job l where l.session_id = d.session_id for update skip locked);
-            retired := retired + 1;
+            get diagnostics done = row_count;
+            retired := retired + done;
         when 'moved' then
             if exists (select from meetlink.job j where j.session_id = d.session_id for update skip locked) then
                 perform meetlink.move_job(d.session_id, d.owner_id, d.provider, d.starts_at, d.ends_at);
+                moved := moved + 1;
             end if;
-            moved := moved + 1;
         when 'reconnected' then
             update meetlink.job j set state = 'due', due_at = clock_timestamp()
             where j.session_id in (
                 select l.session_id from meetlink.job l
                 where l.session_id = d.session_id and l.state = 'blocked' for update skip locked);
-            unblocked := unblocked + 1;
+            get diagnostics done = row_count;
+            unblocked := unblocked + done;
         end case;
     end loop;
     if flagged + moved + unblocked > 0 then

@@ -3,19 +3,14 @@
 -- or role of the application changes. They are not members of the extension, and carry its version in
 -- meetlink.attachment instead; nothing that runs as the extension's owner may use them.
 
--- A template with {names} in braces filled in.
+-- A template with its {names} filled in. In one pass: what is filled in may hold braces of its own, and
+-- must not become part of the template, since it comes from the user and the result runs as a superuser.
 create function meetlink.fill(template text, names jsonb) returns text
-language plpgsql immutable set search_path = pg_catalog, pg_temp as
+language sql immutable set search_path = pg_catalog, pg_temp as
 $$
-declare
-    name text;
-    value text;
-begin
-    for name, value in select * from jsonb_each_text(names) loop
-        template := replace(template, '{' || name || '}', value);
-    end loop;
-    return template;
-end
+    select string_agg(literal.part || coalesce(names ->> place.name[1], ''), '' order by literal.n)
+    from regexp_split_to_table(template, '\{[a-z_.]+\}') with ordinality literal(part, n)
+    left join regexp_matches(template, '\{([a-z_.]+)\}', 'g') with ordinality place(name, n) on place.n = literal.n
 $$;
 
 create function meetlink.generate(attached meetlink.attachment) returns void
@@ -34,17 +29,46 @@ begin
                'connections', attached.connections,
                'table_owner', quote_ident(attached.table_owner),
                'session_key', meetlink.column_type(sessions, attached.mapping #>> '{session,id}'),
-               'owner_key', meetlink.column_type(sessions, attached.mapping #>> '{session,owner}'))
+               'owner_key', meetlink.column_type(sessions, attached.mapping #>> '{session,owner}'),
+               'wanted_status', (select string_agg(quote_literal(s), ', ')
+                                 from jsonb_array_elements_text(attached.mapping -> 'wanted_status') s))
     into names
     from meetlink.canonical_columns() c
     cross join lateral (select attached.mapping -> c.kind ->> c.name as column_name) m;
 
-    execute format('grant usage on schema meetlink to %s', names ->> 'table_owner');
-    execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh to %s', names ->> 'table_owner');
+    perform meetlink.grant_reading(attached.table_owner);
     perform meetlink.generate_views(names, attached.mapping);
     perform meetlink.generate_writers(names, attached.mapping);
     perform meetlink.generate_triggers(names, attached.mapping);
     perform meetlink.grant_retry(attached.mapping);
+end
+$$;
+
+-- The tables' owner owns the views, so it must be able to read what they show.
+create function meetlink.grant_reading(table_owner text) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+begin
+    if table_owner <> current_user then  -- the extension's owner has it all, and must keep it
+        execute format('grant usage on schema meetlink to %I', table_owner);
+        execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh to %I', table_owner);
+        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz) to %I', table_owner);
+    end if;
+end
+$$;
+
+create function meetlink.revoke_reading(table_owner text) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+begin
+    if table_owner <> current_user and exists (select from pg_roles r where r.rolname = table_owner) then
+        -- who was allowed to attach needs it to attach again
+        if not has_function_privilege(table_owner, 'meetlink.attach(regclass, regclass, jsonb)', 'execute') then
+            execute format('revoke usage on schema meetlink from %I', table_owner);
+        end if;
+        execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh from %I', table_owner);
+        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz) from %I', table_owner);
+    end if;
 end
 $$;
 
@@ -79,13 +103,12 @@ create function meetlink.generate_views(names jsonb, mapping jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 declare
-    statuses text := (select string_agg(quote_literal(s), ', ') from jsonb_array_elements_text(mapping -> 'wanted_status') s);
     name text;
 begin
     names := names || jsonb_build_object(
         'wanted', case when mapping #>> '{session,status}' is null
                        then 's.{session.join_url} is null'
-                       else 's.{session.join_url} is null and s.{session.status}::text in (' || statuses || ')' end,
+                       else 's.{session.join_url} is null and s.{session.status}::text in ({wanted_status})' end,
         'usable', concat_ws(' and ', 'true',
                        case when mapping #>> '{connection,active}' is not null then 'c.{connection.active}' end,
                        case when mapping #>> '{connection,status}' is not null
@@ -111,9 +134,13 @@ begin
                {session.provider}::text as provider,
                {session.status}::text as status,
                {session.starts_at}::timestamptz as starts_at,
+               -- whatever a row holds, the view must not fail: the bounds are those of the flag (flag.cpp)
                coalesce({session.ends_at}::timestamptz,
-                        {session.starts_at}::timestamptz + make_interval(mins => {session.duration_minutes}::integer)) as ends_at,
-               {session.duration_minutes}::integer as duration_minutes,
+                        case when {session.duration_minutes}::bigint between -52560000 and 52560000
+                                  and {session.starts_at} between '4600-01-01 00:00+00 BC' and '294000-01-01 00:00+00'
+                             then {session.starts_at}::timestamptz + {session.duration_minutes}::bigint * interval '1 minute'
+                        end) as ends_at,
+               {session.duration_minutes}::bigint as duration_minutes,
                {session.join_url}::text as join_url,
                {session.external_id}::text as external_id,
                {session.linked_at}::timestamptz as linked_at,
@@ -255,28 +282,33 @@ begin
         'link_columns', concat_ws(', ', '{session.join_url} = l.join_url',
             case when mapping #>> '{session,external_id}' is not null then '{session.external_id} = l.external_id' end,
             case when mapping #>> '{session,linked_at}' is not null then '{session.linked_at} = clock_timestamp()' end),
-        'disconnect_columns', nullif(concat_ws(', ',
+        -- an application without such columns: nothing to mark, but the comparison still counts
+        'disconnect_columns', coalesce(nullif(concat_ws(', ',
             case when mapping #>> '{connection,active}' is not null then '{connection.active} = false' end,
             case when mapping #>> '{connection,status}' is not null then '{connection.status} = ''needs_reauth''' end), ''),
+            '{connection.access_token} = c.{connection.access_token}'),
         'status_is_wanted', case when mapping #>> '{session,status}' is null then 'true'
-            else 's.{session.status}::text = any (' || quote_literal(array(
-                     select jsonb_array_elements_text(mapping -> 'wanted_status'))::text) || '::text[])' end);
+            else 's.{session.status}::text in ({wanted_status})' end);
     names := names
         || jsonb_build_object('link_columns', meetlink.fill(names ->> 'link_columns', names),
                               'disconnect_columns', meetlink.fill(names ->> 'disconnect_columns', names),
                               'status_is_wanted', meetlink.fill(names ->> 'status_is_wanted', names));
 
+    -- Bodies are quoted as literals: a name of the user's that holds the dollar tag must not end them.
+
     -- Writes links to sessions that still want one and whose claim is still the given one, and never waits
     -- for a row. The application's triggers and constraints may refuse a link: then row by row, so that
     -- one refusal stays one row's trouble.
-    execute meetlink.fill($sql$
+    execute format('%s as %L', meetlink.fill($sql$
         create function meetlink.write_links(links jsonb)
         returns table (claim_id bigint, verdict text, detail text)
-        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
-        $body$
+        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+        $sql$, names), meetlink.fill($body$
         declare
             link jsonb;
         begin
+            -- Somebody rebuilds or empties the table: everything waits then, this fails soon (meetlink.settle).
+            lock table {sessions} in row exclusive mode;
             begin
                 return query select * from meetlink.write_links_at_once(links);
                 return;
@@ -299,13 +331,12 @@ begin
                 end;
             end loop;
         end
-        $body$
-        $sql$, names);
-    execute meetlink.fill($sql$
+        $body$, names));
+    execute format('%s as %L', meetlink.fill($sql$
         create function meetlink.write_links_at_once(links jsonb)
         returns table (claim_id bigint, verdict text, detail text)
-        language sql volatile security definer set search_path = pg_catalog, pg_temp as
-        $body$
+        language sql volatile security definer set search_path = pg_catalog, pg_temp
+        $sql$, names), meetlink.fill($body$
             with link as materialized (
                 select l.*, meetlink.session_key(l.session_id) as key
                 from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text)
@@ -319,57 +350,52 @@ begin
                 set {link_columns}
                 from link l join locked k on k.key = l.key
                 where s.{session.id} = l.key and k.wanted
-                returning l.claim_id
+                returning l.claim_id, s.{session.join_url} is not null as kept
             )
             select l.claim_id,
-                   case when w.claim_id is not null then 'written'
+                   case when w.kept then 'written'
+                        when k.wanted then 'rejected'
                         when k.key is not null or not exists (select from {sessions} s where s.{session.id} = l.key) then 'unwanted'
                         else 'busy' end,
-                   null::text
+                   case when k.wanted and w.kept is not true then 'a trigger of the table discarded the link' end
             from link l left join locked k on k.key = l.key left join written w on w.claim_id = l.claim_id
-        $body$
-        $sql$, names);
+        $body$, names));
 
     -- Refreshed tokens, only over those that were read.
-    execute meetlink.fill($sql$
+    execute format('%s as %L', meetlink.fill($sql$
         create function meetlink.write_tokens(owner_id text, provider text, was_access text, was_refresh text,
                                               access text, refresh text, expires_at timestamptz)
         returns boolean
-        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
-        $body$
+        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+        $sql$, names), meetlink.fill($body$
         begin
             update {connections} c
-            set {connection.access_token} = access, {connection.refresh_token} = refresh,
+            set {connection.access_token} = write_tokens.access, {connection.refresh_token} = write_tokens.refresh,
                 {connection.expires_at} = write_tokens.expires_at
             where c.{connection.owner} = meetlink.owner_key(write_tokens.owner_id)
               and c.{connection.provider}::text = write_tokens.provider
-              and c.{connection.access_token}::text is not distinct from was_access
-              and c.{connection.refresh_token}::text is not distinct from was_refresh;
+              and c.{connection.access_token}::text is not distinct from write_tokens.was_access
+              and c.{connection.refresh_token}::text is not distinct from write_tokens.was_refresh;
             return found;
         end
-        $body$
-        $sql$, names);
+        $body$, names));
 
     -- The application's way to say that a person must reconnect, only while the tokens are those that died.
-    execute meetlink.fill($sql$
+    execute format('%s as %L', meetlink.fill($sql$
         create function meetlink.mark_disconnected(owner_id text, provider text, was_access text, was_refresh text)
         returns boolean
-        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
-        $body$
+        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+        $sql$, names), meetlink.fill($body$
         begin
             update {connections} c
             set {disconnect_columns}
             where c.{connection.owner} = meetlink.owner_key(mark_disconnected.owner_id)
               and c.{connection.provider}::text = mark_disconnected.provider
-              and c.{connection.access_token}::text is not distinct from was_access
-              and c.{connection.refresh_token}::text is not distinct from was_refresh;
+              and c.{connection.access_token}::text is not distinct from mark_disconnected.was_access
+              and c.{connection.refresh_token}::text is not distinct from mark_disconnected.was_refresh;
             return found;
         end
-        $body$
-        $sql$,
-        -- an application without such columns: nothing to mark, but the comparison still counts
-        names || jsonb_build_object('disconnect_columns',
-            coalesce(names ->> 'disconnect_columns', meetlink.fill('{connection.access_token} = c.{connection.access_token}', names))));
+        $body$, names));
 
     foreach signature in array array[
         'write_links(jsonb)', 'write_links_at_once(jsonb)', 'write_tokens(text, text, text, text, text, text, timestamptz)',
@@ -388,14 +414,13 @@ create function meetlink.generate_triggers(names jsonb, mapping jsonb) returns v
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 declare
-    statuses text := (select string_agg(quote_literal(s), ', ') from jsonb_array_elements_text(mapping -> 'wanted_status') s);
     wanted text := '{row}.{session.join_url} is null';
     followed text;
     reconnected text;
     usable text;
 begin
     if mapping #>> '{session,status}' is not null then
-        wanted := wanted || ' and {row}.{session.status}::text in (' || statuses || ')';
+        wanted := wanted || ' and {row}.{session.status}::text in ({wanted_status})';
     end if;
     select string_agg(format('old.%1$I is distinct from new.%1$I', mapping -> 'session' ->> c.name), ' or ') into followed
     from meetlink.canonical_columns() c

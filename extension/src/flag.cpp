@@ -1,6 +1,6 @@
 /*
  * flag.cpp
- *	  The triggers on the user's sessions table (made by meetlink.attach, sql/81_generate.sql).
+ *	  The triggers on the user's tables (made by meetlink.attach, sql/81_generate.sql).
  *
  * Their WHEN clauses have decided already that the row needs a link (flag) or needs none any more
  * (retire). A booking must not fail because of meetlink: what cannot be flagged is left to the sweep.
@@ -18,6 +18,9 @@ extern PGDLLEXPORT Datum meetlink_flag(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(meetlink_retire);
 extern PGDLLEXPORT Datum meetlink_retire(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(meetlink_reconnected);
+extern PGDLLEXPORT Datum meetlink_reconnected(PG_FUNCTION_ARGS);
 }
 
 /* Arguments of meetlink.flag(), in order. */
@@ -96,12 +99,14 @@ RequireTrigger(FunctionCallInfo fcinfo, int nargs)
 						trigger->tg_trigger->tgname)));
 }
 
+/* A longer one is a mistake. The view meetlink.session has the same bound. */
+static constexpr int64 longest_minutes = 100 * 365 * 24 * 60;
+
 /* The end of a session that has only a duration; none when that cannot be expressed. */
 static bool
 EndFromDuration(TimestampTz starts_at, Datum duration, Oid type, TimestampTz *ends_at)
 {
 	int64		minutes;
-	int64		length;
 
 	switch (type)
 	{
@@ -118,8 +123,8 @@ EndFromDuration(TimestampTz starts_at, Datum duration, Oid type, TimestampTz *en
 			return false;
 	}
 	return !TIMESTAMP_NOT_FINITE(starts_at) &&
-		!pg_mul_s64_overflow(minutes, (int64) SECS_PER_MINUTE * USECS_PER_SEC, &length) &&
-		!pg_add_s64_overflow(starts_at, length, ends_at) &&
+		minutes >= -longest_minutes && minutes <= longest_minutes &&
+		!pg_add_s64_overflow(starts_at, minutes * SECS_PER_MINUTE * USECS_PER_SEC, ends_at) &&
 		IS_VALID_TIMESTAMP(*ends_at);
 }
 
@@ -225,6 +230,12 @@ meetlink_retire(PG_FUNCTION_ARGS)
 		"delete from meetlink.job where session_id operator(pg_catalog.=) $1"};
 	static Statement retire_all = {"delete from meetlink.job"};
 
+	/*
+	 * Under REPEATABLE READ a job that the daemon touched since the snapshot would be a serialization
+	 * failure: meetlink's affair, not the application's.
+	 */
+	static Statement retire_or_leave = {"select meetlink.retire_job($1)"};
+
 	RequireTrigger(fcinfo, 1);
 
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
@@ -235,6 +246,11 @@ meetlink_retire(PG_FUNCTION_ARGS)
 		return PointerGetDatum(nullptr);
 	}
 
+	/* A row that moves to another partition is deleted here and inserted there: it keeps its job. */
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) &&
+		HeapTupleHeaderIndicatesMovedPartitions(trigger->tg_trigtuple->t_data))
+		return PointerGetDatum(nullptr);
+
 	const TriggerRow row = {trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation)};
 	const char *session_id;
 
@@ -243,6 +259,38 @@ meetlink_retire(PG_FUNCTION_ARGS)
 
 	const Argument arguments[] = {TextArgument(session_id)};
 
-	RunAs(FunctionOwner(fcinfo->flinfo->fn_oid), &retire_one, arguments);
+	RunAs(FunctionOwner(fcinfo->flinfo->fn_oid),
+		  IsolationUsesXactSnapshot() ? &retire_or_leave : &retire_one, arguments);
+	return PointerGetDatum(nullptr);
+}
+
+/*
+ * The row's columns are read here, as the caller: to_jsonb(new) in a function of the extension's owner
+ * would run casts that belong to the table's owner with the rights of a superuser.
+ */
+Datum
+meetlink_reconnected(PG_FUNCTION_ARGS)
+{
+	static Statement unblock = {"select meetlink.unblock($1, $2)"};
+
+	RequireTrigger(fcinfo, 2);
+
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	const bool	updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	const TriggerRow row = {updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
+		RelationGetDescr(trigger->tg_relation)};
+	const char *owner_id;
+	const char *provider;
+
+	if (!row.GetText(trigger->tg_trigger->tgargs[0], &owner_id) ||
+		!row.GetText(trigger->tg_trigger->tgargs[1], &provider))
+		return PointerGetDatum(nullptr);	/* renamed: the sweep finds it */
+
+	const Argument arguments[] = {TextArgument(owner_id), TextArgument(provider)};
+	char	   *woken[1];
+
+	if (RunAs(FunctionOwner(fcinfo->flinfo->fn_oid), &unblock, arguments, woken) &&
+		strcmp(woken[0], "0") != 0)
+		RingAtCommit();
 	return PointerGetDatum(nullptr);
 }

@@ -111,9 +111,9 @@ private:
         while (go_on) {
             boost::system::error_code error;
             Seen request{number, {}, {}};
-            const std::size_t head = co_await asio::async_read_until(
-                socket, asio::dynamic_buffer(buffer), "\r\n\r\n",
-                asio::redirect_error(asio::use_awaitable, error));
+            const std::size_t head =
+                co_await asio::async_read_until(socket, asio::dynamic_buffer(buffer), "\r\n\r\n",
+                                                asio::redirect_error(asio::use_awaitable, error));
             if (error) {
                 break;
             }

@@ -67,9 +67,10 @@ TEST(RetryAfter, RateLimitResetCountsWhenNothingElseDoes)
 
 TEST(RetryAfter, GarbageIsNothing)
 {
-    for (const char* header : {"", " ", "soon", "1.5", "+5", "5s", "1e3", "0x10", "5 5", "2026-11-22",
-                               "2026-13-22T00:02:00Z", "Sun, 31 Feb 2026 00:02:00 GMT", "2026-11-22T00:02:00Zx",
-                               "Sun, 22 Nov 2026", "\xFF\xFE", "2026-11-22T25:00:00Z"}) {
+    for (const char* header :
+         {"", " ", "soon", "1.5", "+5", "5s", "1e3", "0x10", "5 5", "2026-11-22",
+          "2026-13-22T00:02:00Z", "Sun, 31 Feb 2026 00:02:00 GMT", "2026-11-22T00:02:00Zx",
+          "Sun, 22 Nov 2026", "\xFF\xFE", "2026-11-22T25:00:00Z"}) {
         EXPECT_EQ(wait(header), std::nullopt) << header;
     }
 }

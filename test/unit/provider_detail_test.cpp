@@ -10,7 +10,8 @@ namespace {
 TEST(Detail, WhatLooksLikeATokenIsNotCopied)
 {
     const std::pair<const char*, const char*> rows[] = {
-        {"token ya29.a0AfH6SMBx7Qz9 is bad: ya29.a0AfH6SMBx7Qz9-Lk_31", "token ya29.a0AfH6SMBx7Qz9 is bad: [redacted]"},
+        {"token ya29.a0AfH6SMBx7Qz9 is bad: ya29.a0AfH6SMBx7Qz9-Lk_31",
+         "token ya29.a0AfH6SMBx7Qz9 is bad: [redacted]"},
         {"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "[redacted]"},
         {"Bearer abc", "Bearer abc"},
         {"Bearer AbC", "Bearer [redacted]"},
@@ -29,10 +30,13 @@ TEST(Detail, WhatLooksLikeATokenIsNotCopied)
 TEST(Detail, WhatHelpsIsKept)
 {
     for (const char* words :
-         {"The OAuth client was not found.", "Token has been expired or revoked.", "Invalid access token.",
-          "Invalid access token, does not contain scopes:[meeting:update:meeting:admin, meeting:update:meeting].",
+         {"The OAuth client was not found.", "Token has been expired or revoked.",
+          "Invalid access token.",
+          "Invalid access token, does not contain scopes:[meeting:update:meeting:admin, "
+          "meeting:update:meeting].",
           "https://www.googleapis.com/auth/calendar.events", "Your bearer token is missing.",
-          "Meeting does not exist: 98765432109.", "You may resume these requests at GMT 00:00:00."}) {
+          "Meeting does not exist: 98765432109.",
+          "You may resume these requests at GMT 00:00:00."}) {
         EXPECT_EQ(clean_words(words), words);
     }
 }
@@ -47,12 +51,20 @@ TEST(Detail, IsOneLineOfValidUtf8OfAtMost500Bytes)
     const std::string line = detail_of(answer, "code", words);
     EXPECT_LE(line.size(), 500U);
     EXPECT_TRUE(line.ends_with("..."));
-    EXPECT_EQ(detail_of(answer, "", "a\r\nb\tc\x01\x7F" "d"), "HTTP 400 from provider.example: a b c d");
-    EXPECT_EQ(detail_of(answer, "", "\xFFx\xC3"), "HTTP 400 from provider.example: \xEF\xBF\xBDx\xEF\xBF\xBD");
-    EXPECT_EQ(detail_of(answer, "", "a\xE2\x80\xAE" "b"), "HTTP 400 from provider.example: a b")
+    EXPECT_EQ(detail_of(answer, "",
+                        "a\r\nb\tc\x01\x7F"
+                        "d"),
+              "HTTP 400 from provider.example: a b c d");
+    EXPECT_EQ(detail_of(answer, "", "\xFFx\xC3"),
+              "HTTP 400 from provider.example: \xEF\xBF\xBDx\xEF\xBF\xBD");
+    EXPECT_EQ(detail_of(answer, "",
+                        "a\xE2\x80\xAE"
+                        "b"),
+              "HTTP 400 from provider.example: a b")
         << "no bidirectional override";
     EXPECT_EQ(detail_of(answer, "two words", "x"), "HTTP 400 from provider.example: x");
-    EXPECT_TRUE(test::storable(detail_of(answer, std::string(10'000, 'c'), std::string(10'000'000, '\xFF'))));
+    EXPECT_TRUE(test::storable(
+        detail_of(answer, std::string(10'000, 'c'), std::string(10'000'000, '\xFF'))));
 }
 
 TEST(Detail, NoAnswerSaysSo)
@@ -62,7 +74,8 @@ TEST(Detail, NoAnswerSaysSo)
     answer.fault_detail = "Operation timed out after 15000 milliseconds with 0 bytes received";
     answer.host = "api.zoom.us";
     EXPECT_EQ(detail_of(answer, "", ""),
-              "no answer from api.zoom.us: Operation timed out after 15000 milliseconds with 0 bytes received");
+              "no answer from api.zoom.us: Operation timed out after 15000 milliseconds with 0 "
+              "bytes received");
 }
 
 }  // namespace

@@ -36,13 +36,16 @@ std::string event(const std::string& id, const std::string& conference,
            (conference.empty() ? "" : R"(,"conferenceData":)" + conference) + "}";
 }
 
-const std::string pending = R"({"createRequest":{"requestId":"r","status":{"statusCode":"pending"}}})";
-const std::string failed = R"({"createRequest":{"requestId":"r","status":{"statusCode":"failure"}}})";
+const std::string pending =
+    R"({"createRequest":{"requestId":"r","status":{"statusCode":"pending"}}})";
+const std::string failed =
+    R"({"createRequest":{"requestId":"r","status":{"statusCode":"failure"}}})";
 const std::string ready =
     R"({"createRequest":{"status":{"statusCode":"success"}},"entryPoints":[{"entryPointType":"video","uri":"https://meet.google.com/aaa-bbbb-ccc"}]})";
 const std::string duplicate =
     R"({"error":{"code":409,"message":"The requested identifier already exists.","errors":[{"domain":"global","reason":"duplicate"}]}})";
-const std::string not_found = R"({"error":{"code":404,"message":"Not Found","errors":[{"reason":"notFound"}]}})";
+const std::string not_found =
+    R"({"error":{"code":404,"message":"Not Found","errors":[{"reason":"notFound"}]}})";
 
 class GoogleFlow : public ::testing::Test {
 protected:
@@ -77,8 +80,9 @@ TEST_F(GoogleFlow, InsertsOneEventWithAConferenceAndReturnsItsLink)
     ASSERT_EQ(script.requests.size(), 1U);
     const http::Request& request = script.requests[0];
     EXPECT_EQ(request.method, "POST");
-    EXPECT_EQ(request.url, "https://www.googleapis.com/calendar/v3/calendars/primary/events"
-                           "?conferenceDataVersion=1&sendUpdates=none");
+    EXPECT_EQ(request.url,
+              "https://www.googleapis.com/calendar/v3/calendars/primary/events"
+              "?conferenceDataVersion=1&sendUpdates=none");
     EXPECT_EQ(request.headers[0], "Authorization: Bearer ya29.token");
     EXPECT_EQ(request.timeout, 15s);
     const auto body = parse_json(request.body);
@@ -91,8 +95,9 @@ TEST_F(GoogleFlow, InsertsOneEventWithAConferenceAndReturnsItsLink)
     EXPECT_EQ(string_at(*body, {"extendedProperties", "private", "app"}), "meetlink");
     EXPECT_EQ(string_at(*body, {"extendedProperties", "private", "session"}), "42");
     EXPECT_EQ(string_at(*body, {"conferenceData", "createRequest", "requestId"}), id());
-    EXPECT_EQ(string_at(*body, {"conferenceData", "createRequest", "conferenceSolutionKey", "type"}),
-              "hangoutsMeet");
+    EXPECT_EQ(
+        string_at(*body, {"conferenceData", "createRequest", "conferenceSolutionKey", "type"}),
+        "hangoutsMeet");
 }
 
 TEST_F(GoogleFlow, EventIdIsDeterministicDistinctAndInGooglesAlphabet)
@@ -152,13 +157,18 @@ TEST_F(GoogleFlow, ADeletedEventBurnsItsIdAndTheNextGenerationIsUsed)
 
 TEST_F(GoogleFlow, AForeignEventWithOurIdIsNeverAdopted)
 {
-    script.answer(409, duplicate).answer(200, event(id(0), ready, "43")).answer(200, event(id(1), ready));
+    script.answer(409, duplicate)
+        .answer(200, event(id(0), ready, "43"))
+        .answer(200, event(id(1), ready));
     EXPECT_EQ(create().generation, 1);
 }
 
 TEST_F(GoogleFlow, AnIdThatIsTakenButNeverReadableIsGivenUp)
 {
-    script.answer(409, duplicate).answer(404, not_found).answer(404, not_found).answer(404, not_found);
+    script.answer(409, duplicate)
+        .answer(404, not_found)
+        .answer(404, not_found)
+        .answer(404, not_found);
     script.answer(200, event(id(1), ready));
     EXPECT_EQ(create().generation, 1);
 }
@@ -194,7 +204,9 @@ TEST_F(GoogleFlow, ARejectedTokenAsksForARefreshWhereverItHappens)
 
 TEST_F(GoogleFlow, APendingConferenceIsPolled)
 {
-    script.answer(200, event(id(), pending)).answer(200, event(id(), pending)).answer(200, event(id(), ready));
+    script.answer(200, event(id(), pending))
+        .answer(200, event(id(), pending))
+        .answer(200, event(id(), ready));
     const CreateOutcome outcome = create();
     ASSERT_TRUE(outcome.result);
     EXPECT_EQ(script.requests.size(), 3U);
@@ -224,7 +236,9 @@ TEST_F(GoogleFlow, TheDefaultPaceStaysInsideALease)
 
 TEST_F(GoogleFlow, AFailedConferenceIsAskedForAgainUnderNewRequestIds)
 {
-    script.answer(200, event(id(), failed)).answer(200, event(id(), pending)).answer(200, event(id(), ready));
+    script.answer(200, event(id(), failed))
+        .answer(200, event(id(), pending))
+        .answer(200, event(id(), ready));
     ASSERT_TRUE(create().result);
     const http::Request& patch = script.requests[1];
     EXPECT_EQ(patch.method, "PATCH");
@@ -237,7 +251,9 @@ TEST_F(GoogleFlow, AFailedConferenceIsAskedForAgainUnderNewRequestIds)
 
 TEST_F(GoogleFlow, AConferenceThatFailsThreeTimesIsUnavailable)
 {
-    script.answer(200, event(id(), failed)).answer(200, event(id(), failed)).answer(200, event(id(), failed));
+    script.answer(200, event(id(), failed))
+        .answer(200, event(id(), failed))
+        .answer(200, event(id(), failed));
     EXPECT_EQ(create().result.failure().reason, Reason::meet_unavailable);
     EXPECT_NE(google::next_request_id("e", "a", "1"), google::next_request_id("e", "b", "1"));
     EXPECT_NE(google::next_request_id("e", "a", "1"), google::next_request_id("e", "a", "2"));
@@ -266,7 +282,8 @@ TEST_F(GoogleFlow, AnAdoptedEventOfAnEarlierTimeIsMoved)
     script.answer(409, duplicate).answer(200, event(id(), ready)).answer(200, event(id(), ready));
     ASSERT_TRUE(create(moved).result);
     EXPECT_EQ(script.requests[2].method, "PATCH");
-    EXPECT_EQ(string_at(*parse_json(script.requests[2].body), {"start", "dateTime"}), "2099-12-02T10:00:00Z");
+    EXPECT_EQ(string_at(*parse_json(script.requests[2].body), {"start", "dateTime"}),
+              "2099-12-02T10:00:00Z");
 }
 
 TEST_F(GoogleFlow, AnEventDeletedWhilePollingRaisesTheGeneration)
@@ -286,8 +303,12 @@ TEST_F(GoogleFlow, SuccessThatCannotBeUsedIsAnUnknownOutcome)
         {event("mlanother", ready), Reason::wrong_meeting},
         {event(id(), ready, "43"), Reason::wrong_meeting},
         {event(id(), "{}"), Reason::link_missing},
-        {event(id(), R"j({"entryPoints":[{"entryPointType":"video","uri":"javascript:alert(1)"}]})j"), Reason::link_rejected},
-        {event(id(), R"({"entryPoints":[{"entryPointType":"video","uri":"https://evil.example/x"}]})"), Reason::link_rejected},
+        {event(id(),
+               R"j({"entryPoints":[{"entryPointType":"video","uri":"javascript:alert(1)"}]})j"),
+         Reason::link_rejected},
+        {event(id(),
+               R"({"entryPoints":[{"entryPointType":"video","uri":"https://evil.example/x"}]})"),
+         Reason::link_rejected},
     };
     for (const auto& [body, reason] : rows) {
         script.answer(200, body);
@@ -296,7 +317,11 @@ TEST_F(GoogleFlow, SuccessThatCannotBeUsedIsAnUnknownOutcome)
         EXPECT_EQ(code(outcome.result.failure().reason), code(reason)) << body;
         EXPECT_TRUE(outcome.result.failure().outcome_unknown) << body;
     }
-    script.answer(200, event(id(), R"({"entryPoints":[{"entryPointType":"video","uri":"https://evil.example/path?secret"}]})"));
+    script.answer(
+        200,
+        event(
+            id(),
+            R"({"entryPoints":[{"entryPointType":"video","uri":"https://evil.example/path?secret"}]})"));
     const std::string detail = create().result.failure().detail;
     EXPECT_NE(detail.find("evil.example"), std::string::npos);
     EXPECT_EQ(detail.find("secret"), std::string::npos) << "only the host is told";
@@ -327,7 +352,9 @@ TEST_F(GoogleFlow, LongSessionKeysAreFingerprintedWhereGoogleWouldCutThem)
 
 TEST_F(GoogleFlow, RefreshSendsAFormAndReadsTheTokens)
 {
-    script.answer(200, R"({"access_token":"new","expires_in":3599,"scope":"s","token_type":"Bearer","refresh_token_expires_in":604799})");
+    script.answer(
+        200,
+        R"({"access_token":"new","expires_in":3599,"scope":"s","token_type":"Bearer","refresh_token_expires_in":604799})");
     const auto tokens = play(google.refresh(Secret("1//r&t")));
     ASSERT_TRUE(tokens);
     EXPECT_EQ(tokens->access_token.reveal(), "new");
@@ -335,7 +362,9 @@ TEST_F(GoogleFlow, RefreshSendsAFormAndReadsTheTokens)
     EXPECT_EQ(tokens->expires_in, 3599s);
     EXPECT_EQ(tokens->refresh_expires_in, 604799s);
     EXPECT_EQ(script.requests[0].url, "https://oauth2.googleapis.com/token");
-    EXPECT_EQ(script.requests[0].body, "grant_type=refresh_token&refresh_token=1%2F%2Fr%26t&client_id=id%261&client_secret=s%2Bcret");
+    EXPECT_EQ(script.requests[0].body,
+              "grant_type=refresh_token&refresh_token=1%2F%2Fr%26t&client_id=id%261&client_secret="
+              "s%2Bcret");
 }
 
 TEST_F(GoogleFlow, ALostRefreshIsNotUnknownBecauseNothingIsRotated)

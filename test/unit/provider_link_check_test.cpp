@@ -47,7 +47,8 @@ TEST(LinkCheck, RejectsEverythingElse)
         "https://zoom.us/\"onclick=",
         "https://zoom.us/<script>",
         "https://zoom.us/\xE2\x80\xAEgpj",  // right-to-left override
-        "https://z\xD0\xBE" "om.us/j/1",      // Cyrillic o
+        "https://z\xD0\xBE"
+        "om.us/j/1",  // Cyrillic o
         std::string("https://zoom.us/j\0/1", 18),
         "https://zoom.us/" + std::string(2048, 'a'),
     };

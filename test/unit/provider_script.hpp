@@ -131,7 +131,8 @@ inline std::vector<std::string> hostile_bodies()
             "{\"error\":[1,2,3]}",
             "{\"error\":{\"errors\":{},\"details\":7,\"message\":[],\"status\":{}}}",
             "{\"error\":{\"errors\":[null,1,\"x\",[],{\"reason\":5}]}}",
-            "{\"error\":{\"code\":99999999999999999999999999,\"message\":\"\xC3\x28 broken \xE2\x80\"}}",
+            "{\"error\":{\"code\":99999999999999999999999999,\"message\":\"\xC3\x28 broken "
+            "\xE2\x80\"}}",
             "{\"code\":99999999999999999999999999,\"message\":12}",
             "{\"code\":\"124x\",\"message\":null,\"errors\":{\"a\":1}}",
             "{\"code\":1e308,\"errors\":[1,[],{}]}",

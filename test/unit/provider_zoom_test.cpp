@@ -35,8 +35,9 @@ std::string meeting(const std::string& id, const std::string& agenda,
                     const std::string& created_at = "2026-11-22T10:00:00Z",
                     const std::string& join_url = "https://us02web.zoom.us/j/1?pwd=x")
 {
-    return R"({"id":)" + id + R"(,"topic":"Maths with Ann","agenda":")" + agenda + R"(","created_at":")" +
-           created_at + R"(","start_time":"2099-12-01T10:00:00Z","start_url":"https://zoom.us/s/1?zak=host")" +
+    return R"({"id":)" + id + R"(,"topic":"Maths with Ann","agenda":")" + agenda +
+           R"(","created_at":")" + created_at +
+           R"(","start_time":"2099-12-01T10:00:00Z","start_url":"https://zoom.us/s/1?zak=host")" +
            (join_url.empty() ? "" : R"(,"join_url":")" + join_url + "\"") + "}";
 }
 
@@ -123,7 +124,8 @@ TEST_F(ZoomFlow, AnUnknownOutcomeIsLookedUpAndAdoptedInsteadOfRepeated)
     EXPECT_TRUE(outcome.result->adopted);
     EXPECT_EQ(outcome.result->external_id, "2");
     ASSERT_EQ(script.requests.size(), 3U);
-    EXPECT_EQ(script.requests[1].url, "https://api.zoom.us/v2/users/me/meetings?type=upcoming&page_size=300");
+    EXPECT_EQ(script.requests[1].url,
+              "https://api.zoom.us/v2/users/me/meetings?type=upcoming&page_size=300");
     EXPECT_TRUE(script.requests[2].url.ends_with("&next_page_token=tok%2Fen"));
 }
 
@@ -140,17 +142,19 @@ TEST_F(ZoomFlow, CreatesAfterACompleteListWithoutTheTag)
 
 TEST_F(ZoomFlow, NeverCreatesAfterAnIncompleteList)
 {
-    const std::pair<int, std::string> rows[] = {{429, R"({"code":429,"message":"Too many"})"},
-                                                {500, ""},
-                                                {401, R"({"code":124,"message":"Access token is expired."})"},
-                                                {200, "<html>"},
-                                                {200, R"({"meetings":{}})"},
-                                                {400, R"({"code":300,"message":"The next page token is invalid or expired."})"}};
+    const std::pair<int, std::string> rows[] = {
+        {429, R"({"code":429,"message":"Too many"})"},
+        {500, ""},
+        {401, R"({"code":124,"message":"Access token is expired."})"},
+        {200, "<html>"},
+        {200, R"({"meetings":{}})"},
+        {400, R"({"code":300,"message":"The next page token is invalid or expired."})"}};
     for (const auto& [status, body] : rows) {
         script.answer(200, page("", "next")).answer(status, body);
         const CreateOutcome outcome = create(lesson(true));
         ASSERT_FALSE(outcome.result) << body;
-        EXPECT_TRUE(outcome.result.failure().outcome_unknown) << "the earlier create is still unknown: " << body;
+        EXPECT_TRUE(outcome.result.failure().outcome_unknown)
+            << "the earlier create is still unknown: " << body;
         EXPECT_EQ(outcome.result.failure().stage, Stage::find);
         EXPECT_EQ(script.requests.back().method, "GET");
     }
@@ -177,8 +181,10 @@ TEST_F(ZoomFlow, AListWithoutEndIsAFailure)
 
 TEST_F(ZoomFlow, OfSeveralTheOldestIsKeptAndTheOthersAreRemoved)
 {
-    script.answer(200, page(meeting("7", tag, "2026-11-22T10:00:02Z") + "," + meeting("5", "foreign") + "," +
-                            meeting("6", tag, "2026-11-22T10:00:01Z")))
+    script
+        .answer(200,
+                page(meeting("7", tag, "2026-11-22T10:00:02Z") + "," + meeting("5", "foreign") +
+                     "," + meeting("6", tag, "2026-11-22T10:00:01Z")))
         .answer(204, "");
     const CreateOutcome outcome = create(lesson(true));
     ASSERT_TRUE(outcome.result);
@@ -200,9 +206,11 @@ TEST_F(ZoomFlow, ASessionNearItsStartIsSearchedAmongPastMeetingsToo)
 
 TEST_F(ZoomFlow, AnEntryWithoutLinkIsReadInFull)
 {
-    script.answer(200, page(meeting("6", tag, "2026-11-22T10:00:01Z", ""))).answer(200, meeting("6", tag));
+    script.answer(200, page(meeting("6", tag, "2026-11-22T10:00:01Z", "")))
+        .answer(200, meeting("6", tag));
     EXPECT_EQ(create(lesson(true)).result->external_id, "6");
-    script.answer(200, page(meeting("6", tag, "2026-11-22T10:00:01Z", ""))).answer(200, meeting("6", "other"));
+    script.answer(200, page(meeting("6", tag, "2026-11-22T10:00:01Z", "")))
+        .answer(200, meeting("6", "other"));
     const CreateOutcome wrong = create(lesson(true));
     EXPECT_EQ(wrong.result.failure().reason, Reason::wrong_meeting);
     EXPECT_TRUE(wrong.result.failure().outcome_unknown);
@@ -216,7 +224,8 @@ TEST_F(ZoomFlow, AnAdoptedMeetingOfAnEarlierTimeIsMoved)
     script.answer(200, page(meeting("6", tag))).answer(204, "");
     ASSERT_TRUE(create(moved).result);
     EXPECT_EQ(script.requests[1].method, "PATCH");
-    EXPECT_EQ(string_at(*parse_json(script.requests[1].body), {"start_time"}), "2099-12-02T10:00:00Z");
+    EXPECT_EQ(string_at(*parse_json(script.requests[1].body), {"start_time"}),
+              "2099-12-02T10:00:00Z");
 }
 
 TEST_F(ZoomFlow, SuccessThatCannotBeUsedIsAnUnknownOutcome)
@@ -249,12 +258,15 @@ TEST_F(ZoomFlow, ARefusedCreateIsNotUnknownOnceTheSearchFoundNothing)
 
 TEST_F(ZoomFlow, RefreshUsesBasicCredentialsAndKeepsTheRotatedToken)
 {
-    script.answer(200, R"({"access_token":"a2","token_type":"bearer","refresh_token":"r2","expires_in":3600,"api_url":"https://api.zoom.us"})");
+    script.answer(
+        200,
+        R"({"access_token":"a2","token_type":"bearer","refresh_token":"r2","expires_in":3600,"api_url":"https://api.zoom.us"})");
     const auto tokens = play(zoom.refresh(Secret("r=1")));
     ASSERT_TRUE(tokens);
     ASSERT_TRUE(tokens->refresh_token);
     EXPECT_EQ(tokens->refresh_token->reveal(), "r2");
-    EXPECT_EQ(script.requests[0].headers[0], "Authorization: Basic aWQlM0ExOnMlMkZjcmV0") << "id%3A1:s%2Fcret";
+    EXPECT_EQ(script.requests[0].headers[0], "Authorization: Basic aWQlM0ExOnMlMkZjcmV0")
+        << "id%3A1:s%2Fcret";
     EXPECT_EQ(script.requests[0].body, "grant_type=refresh_token&refresh_token=r%3D1");
     EXPECT_TRUE(zoom.rotates_refresh_tokens());
 }
@@ -281,7 +293,8 @@ TEST_F(ZoomFlow, CancelTreatsGoneAsDone)
 
 TEST_F(ZoomFlow, StartUrlIsNowhere)
 {
-    script.answer(201, meeting("1", "[meetlink:other]")).answer(201, meeting("1", tag, "", "https://evil.example/"));
+    script.answer(201, meeting("1", "[meetlink:other]"))
+        .answer(201, meeting("1", tag, "", "https://evil.example/"));
     for (int i = 0; i < 2; ++i) {
         const CreateOutcome outcome = play(zoom.create(lesson(), token));
         EXPECT_EQ(outcome.result.failure().detail.find("zak"), std::string::npos);

@@ -18,8 +18,13 @@ TEST(Text, HexBothWays)
 // the vectors of RFC 4648 section 10
 TEST(Text, Base64)
 {
-    const std::pair<const char*, const char*> rows[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-                                                        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    const std::pair<const char*, const char*> rows[] = {{"", ""},
+                                                        {"f", "Zg=="},
+                                                        {"fo", "Zm8="},
+                                                        {"foo", "Zm9v"},
+                                                        {"foob", "Zm9vYg=="},
+                                                        {"fooba", "Zm9vYmE="},
+                                                        {"foobar", "Zm9vYmFy"}};
     for (const auto& [plain, encoded] : rows) {
         EXPECT_EQ(base64(plain), encoded);
     }
@@ -27,8 +32,13 @@ TEST(Text, Base64)
 
 TEST(Text, Base32Hex)
 {
-    const std::pair<const char*, const char*> rows[] = {{"", ""}, {"f", "co"}, {"fo", "cpng"}, {"foo", "cpnmu"},
-                                                        {"foob", "cpnmuog"}, {"fooba", "cpnmuoj1"}, {"foobar", "cpnmuoj1e8"}};
+    const std::pair<const char*, const char*> rows[] = {{"", ""},
+                                                        {"f", "co"},
+                                                        {"fo", "cpng"},
+                                                        {"foo", "cpnmu"},
+                                                        {"foob", "cpnmuog"},
+                                                        {"fooba", "cpnmuoj1"},
+                                                        {"foobar", "cpnmuoj1e8"}};
     for (const auto& [plain, encoded] : rows) {
         EXPECT_EQ(base32hex(plain), encoded);
     }
@@ -59,7 +69,11 @@ TEST(Text, OneLineIsValidUtf8WithoutControls)
     EXPECT_EQ(one_line("\xC0\x80"), replacement + replacement) << "overlong";
     EXPECT_EQ(one_line("\xED\xA0\x80"), replacement + replacement + replacement) << "surrogate";
     EXPECT_EQ(one_line("\xF4\x90\x80\x80").substr(0, 3), replacement) << "beyond U+10FFFF";
-    EXPECT_EQ(one_line("a\xE2\x80\xAE" "b\xC2\x85" "c"), "a b c") << "bidirectional override, next line";
+    EXPECT_EQ(one_line("a\xE2\x80\xAE"
+                       "b\xC2\x85"
+                       "c"),
+              "a b c")
+        << "bidirectional override, next line";
     EXPECT_EQ(one_line(""), "");
 }
 
@@ -69,7 +83,11 @@ TEST(Text, TruncationKeepsCharactersWhole)
     EXPECT_EQ(truncate_bytes("longer", 5), "lo...");
     EXPECT_EQ(truncate_bytes("\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC", 8), "\xE2\x82\xAC...");
     EXPECT_EQ(truncate_bytes("abcdef", 2), "..");
-    EXPECT_EQ(truncate_characters("\xE2\x82\xAC" "ab", 2), "\xE2\x82\xAC" "a");
+    EXPECT_EQ(truncate_characters("\xE2\x82\xAC"
+                                  "ab",
+                                  2),
+              "\xE2\x82\xAC"
+              "a");
     EXPECT_EQ(truncate_characters("ab", 9), "ab");
 }
 

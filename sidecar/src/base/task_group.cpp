@@ -52,7 +52,9 @@ asio::awaitable<void> TaskGroup::joined()
 
 asio::awaitable<bool> TaskGroup::joined_until(Condition::Clock::time_point deadline)
 {
-    while (running_ > 0 && co_await ended_.wait_until(deadline)) {
+    bool in_time = true;
+    while (running_ > 0 && in_time) {
+        in_time = co_await ended_.wait_until(deadline);
     }
     co_return running_ == 0;
 }

@@ -132,8 +132,8 @@ std::optional<std::string> unhex(std::string_view text)
 
 std::string base64(std::string_view bytes)
 {
-    std::string text = encode_bits(
-        bytes, 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    std::string text =
+        encode_bits(bytes, 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
     text.append((4 - text.size() % 4) % 4, '=');
     return text;
 }

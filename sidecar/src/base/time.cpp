@@ -64,7 +64,8 @@ public:
 
     void skip_letters()
     {
-        while (!rest_.empty() && ((peek() >= 'a' && peek() <= 'z') || (peek() >= 'A' && peek() <= 'Z'))) {
+        while (!rest_.empty() &&
+               ((peek() >= 'a' && peek() <= 'z') || (peek() >= 'A' && peek() <= 'Z'))) {
             rest_.remove_prefix(1);
         }
     }
@@ -111,7 +112,8 @@ Clock clock_of(Scanner& scan)
     return clock;
 }
 
-std::optional<sys_seconds> moment(int year_number, unsigned month_number, int day_number, Clock clock)
+std::optional<sys_seconds> moment(int year_number, unsigned month_number, int day_number,
+                                  Clock clock)
 {
     const year_month_day date{year{year_number}, month{month_number},
                               day{static_cast<unsigned>(day_number)}};

@@ -71,7 +71,8 @@ asio::awaitable<void> Claimer::run()
     postgres::Backoff backoff{std::chrono::milliseconds{250}};
     while (co_await wait_for_work()) {
         rung_ = false;
-        if (co_await claim()) {
+        const auto taken = co_await claim();
+        if (taken) {
             backoff.reset();
             continue;
         }
@@ -81,7 +82,9 @@ asio::awaitable<void> Claimer::run()
         if (failed_) {
             co_return;
         }
-        while (!stopped_ && co_await changed_.wait_until(until)) {
+        bool woken = true;
+        while (!stopped_ && woken) {
+            woken = co_await changed_.wait_until(until);
         }
     }
 }
@@ -91,18 +94,15 @@ asio::awaitable<bool> Claimer::wait_for_work()
 {
     while (!stopped_) {
         if (rung_ && room() > 0) {
-            if (co_await session_.until_connected()) {
-                co_return !stopped_;
-            }
-            co_return false;
+            const bool connected = co_await session_.until_connected();
+            co_return connected && !stopped_;
         }
         const auto next = unfinished_ ? limits_.next_change(Clock::now()) : Clock::time_point::max();
         if (options_.until_drained && leases_.size() == 0 && next > Clock::now() + patience) {
             co_return false;
         }
-        if (!co_await changed_.wait_until(next)) {
-            rung_ = true;
-        }
+        const bool woken = co_await changed_.wait_until(next);
+        rung_ = rung_ || !woken;
     }
     co_return false;
 }

@@ -114,6 +114,9 @@ void Daemon::stop()
     stopped_ = true;
     claimer_.stop();
     limits_.close();  // what has not started yet is given back at once
+    if (registration_.daemon_id == 0) {
+        work_.stop();  // never connected: nothing to give back
+    }
     stopping_.notify_all();
 }
 
@@ -128,8 +131,10 @@ asio::awaitable<int> Daemon::serve()
         co_return *status;
     }
     stages_.spawn("work session", work_.run());
-    if (!co_await work_.until_connected()) {
-        co_return exit_ok;
+    const bool connected = co_await work_.until_connected();
+    if (!connected) {
+        co_await stages_.joined();
+        co_return exit_ok;  // stopped before that
     }
     stages_.spawn("upkeep session", upkeep_.run());
     stages_.spawn("listen session", listen_.run());
@@ -154,7 +159,9 @@ asio::awaitable<int> Daemon::once()
     stages_.spawn("upkeep session", upkeep_.run());
     stages_.spawn("settler", settler_.run());
     stages_.spawn("watch", give_up_when_out_of_reach());
-    if (co_await work_.until_connected() && co_await upkeep_.until_connected()) {
+    const bool working = co_await work_.until_connected();
+    const bool keeping_up = co_await upkeep_.until_connected();
+    if (working && keeping_up) {
         failed_ = (co_await janitor_.sweep()).has_value() || failed_;
         failed_ = (co_await janitor_.housekeep()).has_value() || failed_;
         stages_.spawn("janitor", janitor_.run());
@@ -270,8 +277,8 @@ asio::awaitable<void> Daemon::wind_down()
     upkeep_.stop();
     work_.stop();
     http_.close();
-    if (!co_await stages_.joined_until(hard + std::chrono::seconds{1}) || jobs_.in_flight() > 0 ||
-        tokens_.refreshing() > 0) {
+    const bool ended = co_await stages_.joined_until(hard + std::chrono::seconds{1});
+    if (!ended || jobs_.in_flight() > 0 || tokens_.refreshing() > 0) {
         log::warning("stopped_late", "stopped with work under way; its claims run out by themselves",
                      {{"jobs", jobs_.in_flight()}, {"refreshes", tokens_.refreshing()}});
         std::_Exit(failed_ ? exit_failed : exit_ok);  // coroutines still hold on to what would die

@@ -66,7 +66,8 @@ struct Client::State {
         multi = std::make_shared<Multi>(
             std::move(executor), [this](CURL* easy, CURLcode result) { finish(easy, result); });
         // room for two hosts of each of two providers, at half of their cap
-        multi->set_connection_limits(options.connections_per_host, 2 * options.connections_per_host);
+        multi->set_connection_limits(options.connections_per_host,
+                                     2 * options.connections_per_host);
     }
 
     ~State() { multi->close(); }

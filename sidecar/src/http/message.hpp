@@ -9,7 +9,8 @@ namespace meetlink::http {
 struct Request {
     std::string method;  ///< "GET", "POST", "PATCH", "DELETE"
     std::string url;
-    std::vector<std::string> headers;  ///< "Name: value"; may hold Authorization, so it is never logged
+    std::vector<std::string>
+        headers;  ///< "Name: value"; may hold Authorization, so it is never logged
     std::string body;
     std::chrono::milliseconds timeout{15'000};
 };
@@ -38,8 +39,8 @@ struct Response {
     int status = 0;            ///< 0 exactly when fault is not none
     std::string body;
     std::string content_type;
-    std::string retry_after;  ///< the header as sent, empty when absent
-    std::string date;         ///< the header as sent, empty when absent
+    std::string retry_after;       ///< the header as sent, empty when absent
+    std::string date;              ///< the header as sent, empty when absent
     std::string rate_limit_reset;  ///< X-RateLimit-Reset as sent (Zoom, PROVIDERS.md 2.4)
     std::string rate_limit_type;   ///< X-RateLimit-Type as sent: "QPS" or "Daily-limit"
     Timings timings;

@@ -25,9 +25,8 @@ void wipe(std::string& text) noexcept
 
 bool has_control_character(std::string_view text)
 {
-    return std::any_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-    });
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
 std::chrono::microseconds time_of(CURL* easy, CURLINFO which)
@@ -235,7 +234,8 @@ void Transfer::finish(CURLcode result)
     response_.fault = fault_of(result);
     response_.body.clear();
     if (too_large_ || result == CURLE_FILESIZE_EXCEEDED) {
-        response_.fault_detail = "the answer is longer than " + std::to_string(body_limit_) + " bytes";
+        response_.fault_detail =
+            "the answer is longer than " + std::to_string(body_limit_) + " bytes";
     } else if (lost_) {
         response_.fault_detail = "the reused connection closed without an answer";
     } else {

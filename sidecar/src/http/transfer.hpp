@@ -60,9 +60,9 @@ private:
     std::size_t header_bytes_ = 0;
     std::unique_ptr<curl_slist, ListCleanup> headers_;
     std::array<char, CURL_ERROR_SIZE> error_{};
-    bool repeatable_;          ///< may be sent again after it was sent once
-    bool started_ = false;     ///< a connection was ready and libcurl began to send
-    bool lost_ = false;        ///< not sent again although libcurl wanted to
+    bool repeatable_;       ///< may be sent again after it was sent once
+    bool started_ = false;  ///< a connection was ready and libcurl began to send
+    bool lost_ = false;     ///< not sent again although libcurl wanted to
     bool too_large_ = false;
     bool finished_ = false;
 };

@@ -62,7 +62,9 @@ void Janitor::stop()
 /// False: it is over.
 asio::awaitable<bool> Janitor::wait_until(Clock::time_point time)
 {
-    while (!stopped_ && co_await stopping_.wait_until(time)) {
+    bool woken = true;
+    while (!stopped_ && woken) {
+        woken = co_await stopping_.wait_until(time);
     }
     co_return !stopped_;
 }
@@ -73,7 +75,8 @@ asio::awaitable<void> Janitor::keep_house()
     while (co_await wait_until(std::min(next, next_due_))) {
         next = Clock::now() + options_.poll_interval;
         next_due_ = Clock::time_point::max();
-        if (co_await upkeep_.until_connected()) {
+        const bool connected = co_await upkeep_.until_connected();
+        if (connected) {
             co_await housekeep();
         }
     }
@@ -112,7 +115,8 @@ asio::awaitable<void> Janitor::keep_sweeping()
     auto next = Clock::now();
     while (co_await wait_until(next)) {
         next = Clock::now() + options_.sweep_interval;
-        if (co_await upkeep_.until_connected()) {
+        const bool connected = co_await upkeep_.until_connected();
+        if (connected) {
             co_await sweep();
         }
     }

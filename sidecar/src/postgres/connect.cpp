@@ -88,7 +88,8 @@ asio::awaitable<Expected<Connection::Handle>> connect_to(asio::any_io_executor e
         const auto what = next == PGRES_POLLING_READING
                               ? asio::posix::stream_descriptor::wait_read
                               : asio::posix::stream_descriptor::wait_write;
-        if (!co_await ready(executor, PQsocket(handle.get()), what, until)) {
+        const bool in_time = co_await ready(executor, PQsocket(handle.get()), what, until);
+        if (!in_time) {
             const char* host = PQhost(handle.get());
             co_return Error::lost("connection to server at \"" + std::string{host ? host : ""} +
                                       "\" failed: timeout expired",

@@ -57,7 +57,9 @@ asio::awaitable<void> Session::run()
                               {"attempt", backoff.attempts()},
                               {"next_in_ms", delay.count()}});
                 const auto until = Condition::Clock::now() + delay;
-                while (!stopped_ && co_await changed_.wait_until(until)) {
+                bool woken = true;
+                while (!stopped_ && woken) {
+                    woken = co_await changed_.wait_until(until);
                 }
             }
         } else {

@@ -24,15 +24,15 @@ bool may_have_acted(const http::Response& response)
 std::optional<Reason> reason_without_body(const http::Response& response)
 {
     switch (response.fault) {
-    case http::Fault::not_sent:
-    case http::Fault::broken:
-        return Reason::network_error;
-    case http::Fault::timed_out:
-        return Reason::provider_timeout;
-    case http::Fault::too_large:
-        return Reason::answer_unreadable;
-    case http::Fault::none:
-        break;
+        case http::Fault::not_sent:
+        case http::Fault::broken:
+            return Reason::network_error;
+        case http::Fault::timed_out:
+            return Reason::provider_timeout;
+        case http::Fault::too_large:
+            return Reason::answer_unreadable;
+        case http::Fault::none:
+            break;
     }
     if (response.status >= 500) {
         return Reason::provider_unavailable;
@@ -78,8 +78,9 @@ std::optional<Failure> token_problem(const Secret& token, Stage stage)
     Failure failure;
     failure.reason = text.empty() ? Reason::token_missing : Reason::token_malformed;
     failure.stage = stage;
-    failure.detail = text.empty() ? "the access token is empty"
-                                  : "the access token contains characters that no token may contain";
+    failure.detail = text.empty()
+                         ? "the access token is empty"
+                         : "the access token contains characters that no token may contain";
     return failure;
 }
 

@@ -39,9 +39,9 @@ bool looks_like_a_token(std::string_view run)
 /// Whether the text so far ends in a name after which a secret follows.
 bool announces_secret(std::string_view before)
 {
-    constexpr std::array<std::string_view, 8> names{
-        "bearer", "basic", "access_token", "refresh_token",
-        "zak",    "pwd",   "id_token",     "client_secret"};
+    constexpr std::array<std::string_view, 8> names{"bearer",        "basic",        "access_token",
+                                                    "refresh_token", "zak",          "pwd",
+                                                    "id_token",      "client_secret"};
     const auto end = before.find_last_not_of(" :=\"'");
     if (end == std::string_view::npos || end + 1 == before.size()) {
         return false;
@@ -79,8 +79,7 @@ std::string redact(std::string_view text)
             result.append(run.substr(0, equals + 1));
             run.remove_prefix(equals + 1);
         }
-        const bool secret =
-            looks_like_a_token(run) || (announces_secret(result) && !harmless(run));
+        const bool secret = looks_like_a_token(run) || (announces_secret(result) && !harmless(run));
         result.append(secret && !run.empty() ? redacted : run);
         at = end;
     }
@@ -96,10 +95,10 @@ std::string clean_words(std::string_view words)
 
 std::string clean_code(std::string_view code)
 {
-    const bool word = code.size() <= 64 && !code.empty() &&
-                      std::all_of(code.begin(), code.end(), [](char c) {
-                          return token_character(c) && c != '=' && c != '%';
-                      });
+    const bool word =
+        code.size() <= 64 && !code.empty() && std::all_of(code.begin(), code.end(), [](char c) {
+            return token_character(c) && c != '=' && c != '%';
+        });
     return word ? std::string(code) : std::string();
 }
 

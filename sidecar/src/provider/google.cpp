@@ -114,8 +114,8 @@ asio::awaitable<Result<Meeting>> Google::make(Run& run)
     failure.stage = Stage::create;
     failure.http_status = 409;
     failure.provider_code = "duplicate";
-    failure.detail = std::to_string(max_burnt_ids) +
-                     " event ids in a row belong to deleted or foreign events";
+    failure.detail =
+        std::to_string(max_burnt_ids) + " event ids in a row belong to deleted or foreign events";
     co_return failure;
 }
 
@@ -152,8 +152,7 @@ asio::awaitable<void> Google::reschedule(Run& run, Event& event)
     if (event.starts_at == run.request.starts_at && event.ends_at == run.request.ends_at) {
         co_return;
     }
-    http::Request patch =
-        google::reschedule(settings_, run.access_token, event.id, run.request);
+    http::Request patch = google::reschedule(settings_, run.access_token, event.id, run.request);
     const http::Response answer = co_await send(std::move(patch), run.timings);
     if (succeeded(answer)) {
         auto changed = google::read_event(answer.body);
@@ -192,9 +191,9 @@ asio::awaitable<Result<Meeting>> Google::wait_for_link(Run& run, Event event, bo
                                    "Google reports that the conference cannot be made");
             }
             ++renewals;
-            next = google::renew_conference(
-                settings_, run.access_token, id,
-                google::next_request_id(id, event.request_id, event.etag));
+            next =
+                google::renew_conference(settings_, run.access_token, id,
+                                         google::next_request_id(id, event.request_id, event.etag));
         } else {
             co_return accept(run, event, answer, adopted);
         }
@@ -220,8 +219,9 @@ Result<Meeting> Google::accept(const Run& run, const Event& event, const http::R
                         "the event was created without a conference");
     }
     if (event.link.empty()) {
-        return existing(unusable(answer, Stage::create, Reason::link_missing,
-                                 "the conference has neither a video entry point nor a hangoutLink"));
+        return existing(
+            unusable(answer, Stage::create, Reason::link_missing,
+                     "the conference has neither a video entry point nor a hangoutLink"));
     }
     if (const auto problem = link_problem(event.link, settings_.link_hosts)) {
         return existing(unusable(answer, Stage::create, Reason::link_rejected, *problem));
@@ -240,7 +240,8 @@ asio::awaitable<Result<Tokens>> Google::refresh(const Secret& refresh_token)
         }
     }
     Failure failure = google::token_failure(answer);
-    failure.outcome_unknown = false;  // Google's refresh tokens are not rotated: nothing can be lost
+    failure.outcome_unknown =
+        false;  // Google's refresh tokens are not rotated: nothing can be lost
     co_return failure;
 }
 

@@ -13,10 +13,9 @@ namespace meetlink::provider {
 /// How long one attempt waits for Google to make a conference, and for an id that is reported as taken
 /// to become readable. The sums stay well inside a lease.
 struct GooglePace {
-    std::vector<std::chrono::milliseconds> conference{std::chrono::milliseconds{500},
-                                                      std::chrono::milliseconds{1'000},
-                                                      std::chrono::milliseconds{2'000},
-                                                      std::chrono::milliseconds{4'000}};
+    std::vector<std::chrono::milliseconds> conference{
+        std::chrono::milliseconds{500}, std::chrono::milliseconds{1'000},
+        std::chrono::milliseconds{2'000}, std::chrono::milliseconds{4'000}};
     std::vector<std::chrono::milliseconds> duplicate{std::chrono::milliseconds{250},
                                                      std::chrono::milliseconds{750}};
 };

@@ -21,14 +21,14 @@ enum class Conference {
 
 struct Event {
     std::string id;
-    std::string session;     ///< our private property; empty on a foreign event
+    std::string session;  ///< our private property; empty on a foreign event
     std::string etag;
     std::string request_id;  ///< of the last request for a conference
     std::optional<std::chrono::sys_seconds> starts_at;
     std::optional<std::chrono::sys_seconds> ends_at;
     bool cancelled = false;  ///< deleted; it keeps its id (PROVIDERS.md 1.6)
     Conference conference = Conference::absent;
-    std::string link;        ///< not checked yet
+    std::string link;  ///< not checked yet
 };
 
 /// Nothing when the body is not an event.

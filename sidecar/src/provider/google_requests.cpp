@@ -99,10 +99,10 @@ http::Request refresh(const config::Provider& settings, const Secret& refresh_to
     request.url = settings.token_url;
     request.headers = {"Content-Type: application/x-www-form-urlencoded",
                        "Accept: application/json"};
-    request.body = "grant_type=refresh_token&refresh_token=" +
-                   percent_encode(refresh_token.reveal()) +
-                   "&client_id=" + percent_encode(settings.client_id) +
-                   "&client_secret=" + percent_encode(settings.client_secret.reveal());
+    request.body =
+        "grant_type=refresh_token&refresh_token=" + percent_encode(refresh_token.reveal()) +
+        "&client_id=" + percent_encode(settings.client_id) +
+        "&client_secret=" + percent_encode(settings.client_secret.reveal());
     return request;
 }
 
@@ -142,8 +142,7 @@ http::Request reschedule(const config::Provider& settings, const Secret& access_
 http::Request remove(const config::Provider& settings, const Secret& access_token,
                      const std::string& event_id)
 {
-    return api_request(access_token, "DELETE",
-                       event_url(settings, event_id) + "?sendUpdates=none");
+    return api_request(access_token, "DELETE", event_url(settings, event_id) + "?sendUpdates=none");
 }
 
 }  // namespace meetlink::provider::google

@@ -14,12 +14,14 @@ namespace meetlink::provider {
 
 /// What a provider needs to know of a session to make its meeting.
 struct MeetingRequest {
-    std::string session_id;   ///< the user's key as text; goes into the meeting so that it can be found again
-    std::string tenant;       ///< tells apart databases that share a provider account (part of ids and tags)
+    std::string
+        session_id;  ///< the user's key as text; goes into the meeting so that it can be found again
+    std::string
+        tenant;  ///< tells apart databases that share a provider account (part of ids and tags)
     std::string title;
     std::chrono::sys_seconds starts_at;
     std::chrono::sys_seconds ends_at;
-    int generation = 0;       ///< raised when an earlier idempotency key is burnt (PROVIDERS.md 1.6)
+    int generation = 0;  ///< raised when an earlier idempotency key is burnt (PROVIDERS.md 1.6)
     /// An earlier create may have succeeded: look first, never create blindly (DESIGN rule 5).
     bool may_exist = false;
 };
@@ -35,7 +37,7 @@ struct Meeting {
 struct CreateOutcome {
     Result<Meeting> result;
     int generation = 0;
-    http::Timings timings;    ///< of the last request
+    http::Timings timings;  ///< of the last request
 };
 
 /// A new grant from the token endpoint.

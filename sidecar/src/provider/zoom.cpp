@@ -156,8 +156,7 @@ asio::awaitable<Result<Meeting>> Zoom::adopt(Run& run, std::vector<ZoomMeeting> 
         co_await cancel(duplicate->id, run.access_token);
     }
     if (kept.starts_at && *kept.starts_at != run.request.starts_at) {
-        http::Request move =
-            zoom::reschedule(settings_, run.access_token, kept.id, run.request);
+        http::Request move = zoom::reschedule(settings_, run.access_token, kept.id, run.request);
         co_await send(std::move(move), run.timings);
     }
     co_return result;
@@ -190,8 +189,8 @@ Result<Meeting> Zoom::accept(const Run& run, const ZoomMeeting& meeting,
                              const http::Response& answer, bool adopted) const
 {
     if (meeting.join_url.empty()) {
-        return unresolved(unusable(answer, Stage::create, Reason::link_missing,
-                                   "the meeting has no join_url"));
+        return unresolved(
+            unusable(answer, Stage::create, Reason::link_missing, "the meeting has no join_url"));
     }
     if (const auto problem = link_problem(meeting.join_url, settings_.link_hosts)) {
         return unresolved(unusable(answer, Stage::create, Reason::link_rejected, *problem));

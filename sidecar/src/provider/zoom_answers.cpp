@@ -30,7 +30,8 @@ constexpr std::array api_rows{
     Row{4711, 0, "", Reason::app_scope_missing},
     Row{4700, 0, "", Reason::app_scope_missing},
     Row{200, 0, "paid account", Reason::plan_required},
-    Row{0, 400, "meetings can be created/updated for a single user in one day", Reason::daily_limit},
+    Row{0, 400, "meetings can be created/updated for a single user in one day",
+        Reason::daily_limit},
     // a page token lives 15 minutes; the next attempt starts from the first page
     Row{300, 0, "page token", Reason::answer_unreadable},
     Row{300, 0, "next_page_token", Reason::answer_unreadable},
@@ -114,8 +115,8 @@ Said read_said(const Json::Value& json)
     // "Validation Failed." says nothing without its fields
     const Json::Value& fields = at(json, {"errors"});
     for (Json::ArrayIndex i = 0; fields.isArray() && i < std::min(fields.size(), 3U); ++i) {
-        said.words += " (" + string_at(fields[i], {"field"}) + ": " +
-                      string_at(fields[i], {"message"}) + ")";
+        said.words +=
+            " (" + string_at(fields[i], {"field"}) + ": " + string_at(fields[i], {"message"}) + ")";
     }
     return said;
 }
@@ -251,8 +252,8 @@ Failure token_failure(const http::Response& response)
                    contains_ignoring_case(said.words, candidate.words);
         });
     // a 2xx that names no error word is an answer that lacks its token, not a refusal
-    const Reason reason = succeeded(response) && said.error.empty() ? Reason::answer_unreadable
-                                                                    : row->reason;
+    const Reason reason =
+        succeeded(response) && said.error.empty() ? Reason::answer_unreadable : row->reason;
     Failure failure = failure_of(response, Stage::token, reason, code_of(said), said.words);
     if (!said.error.empty() && succeeded(response)) {
         failure.outcome_unknown = false;  // a refusal, whatever its status: nothing was rotated

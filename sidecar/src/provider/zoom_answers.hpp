@@ -14,12 +14,12 @@
 namespace meetlink::provider::zoom {
 
 struct ZoomMeeting {
-    std::string id;          ///< digits
+    std::string id;  ///< digits
     std::string topic;
     std::string agenda;      ///< cut to 250 characters in lists
     std::string created_at;  ///< RFC 3339 in UTC, so it sorts as text
     std::optional<std::chrono::sys_seconds> starts_at;
-    std::string join_url;    ///< not checked yet
+    std::string join_url;  ///< not checked yet
 };
 
 struct Page {

@@ -66,8 +66,8 @@ std::string topic(const MeetingRequest& request)
 http::Request refresh(const config::Provider& settings, const Secret& refresh_token)
 {
     // RFC 6749 2.3.1: both parts are form-encoded before they are joined, or a ':' would split them
-    const std::string credentials = percent_encode(settings.client_id) + ":" +
-                                    percent_encode(settings.client_secret.reveal());
+    const std::string credentials =
+        percent_encode(settings.client_id) + ":" + percent_encode(settings.client_secret.reveal());
     http::Request request;
     request.method = "POST";
     request.url = settings.token_url;
@@ -84,7 +84,8 @@ http::Request create(const config::Provider& settings, const Secret& access_toke
 {
     Json::Value body = schedule(request);
     body["type"] = 2;  // scheduled
-    body["agenda"] = tag(request) + " Made by meetlink. Keep this mark: it ties the meeting to its session.";
+    body["agenda"] =
+        tag(request) + " Made by meetlink. Keep this mark: it ties the meeting to its session.";
     Json::Value& options = body["settings"];
     options["join_before_host"] = true;
     options["waiting_room"] = false;  // it would disable join_before_host

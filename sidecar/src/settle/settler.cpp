@@ -83,7 +83,9 @@ asio::awaitable<Settler::Batch> Settler::next_batch()
         co_await arrived_.wait_until(next);
     }
     const auto until = Clock::now() + gather;
-    while (waiting_.size() < batch && co_await arrived_.wait_until(until)) {
+    bool more = true;
+    while (waiting_.size() < batch && more) {
+        more = co_await arrived_.wait_until(until);
     }
     Batch ready;
     const auto now = Clock::now();
