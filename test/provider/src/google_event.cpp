@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "json.hpp"
 
@@ -78,11 +79,12 @@ std::optional<Time> event_time(const Json::Value& event, const char* key)
     return parse_time(text_of(value, "dateTime"));
 }
 
-Json::Value writable_part(const Json::Value& body)
+Json::Value take_writable(Json::Value& body)
 {
     Json::Value event{Json::objectValue};
     for (const char* key : writable) {
-        if (body.isMember(key)) event[key] = body[key];
+        Json::Value member;
+        if (body.removeMember(key, &member)) event[key] = std::move(member);
     }
     if (is_object_with(event, "extendedProperties")) limit_properties(event["extendedProperties"]);
     return event;

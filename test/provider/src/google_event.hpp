@@ -15,8 +15,8 @@ namespace meetlink::standin {
 [[nodiscard]] bool is_event_id(std::string_view id);
 /// The moment that an event's `start` or `end` names; nullopt when it names none.
 [[nodiscard]] std::optional<Time> event_time(const Json::Value& event, const char* key);
-/// The members of `body` that a client may write; properties over Google's limits are cut (1.7).
-[[nodiscard]] Json::Value writable_part(const Json::Value& body);
+/// Takes out of `body` the members that a client may write; properties over Google's limits are cut (1.7).
+[[nodiscard]] Json::Value take_writable(Json::Value& body);
 
 /// How a request for a conference was taken.
 enum class ConferenceRequest { none, unchanged, made, wrong_type, malformed };

@@ -106,13 +106,13 @@ Answer Google::act(const Call& call, const Request& request, const Effect* effec
 
 Answer Google::insert(Account& account, const Request& request, const Effect* effect)
 {
-    const auto body = parse_json(request.body);
+    auto body = parse_json(request.body);
     if (!body || !body->isObject()) return error("google.parseError");
     Meeting meeting;
     meeting.id = text_of(*body, "id");
     if (meeting.id.empty()) meeting.id = random_text(26, "abcdefghijklmnopqrstuv0123456789");
     if (!is_event_id(meeting.id)) return error("google.invalidId");
-    Json::Value event = writable_part(*body);
+    Json::Value event = take_writable(*body);
     if (const auto wrong = schedule_error(event); !wrong.empty()) return error(wrong);
     // A deleted event keeps its id: 409 as well.
     if (account.find_meeting(meeting.id) != nullptr) return error("google.duplicate");
@@ -156,7 +156,7 @@ Answer Google::get(Account& account, Meeting& event)
 Answer Google::update(Account& account, Meeting& event, const Request& request,
                       const Effect* effect)
 {
-    const auto body = parse_json(request.body);
+    auto body = parse_json(request.body);
     if (!body || !body->isObject()) return error("google.parseError");
     auto resource = parse_json(event.resource).value();
     if (!request.if_match.empty() && request.if_match != resource["etag"].asString()) {
@@ -170,10 +170,10 @@ Answer Google::update(Account& account, Meeting& event, const Request& request,
     const bool version_1 = conference_version_1(request);
     if (replace) {
         // Whatever a client may write and did not send is gone.
-        const auto previous = writable_part(resource);
-        for (const auto& key : previous.getMemberNames()) resource.removeMember(key);
+        (void)take_writable(resource);
     }
-    merge_patch(resource, writable_part(*body));
+    const auto status = text_of(*body, "status");
+    merge_patch(resource, take_writable(*body));
     if (const auto wrong = schedule_error(resource); !wrong.empty()) return error(wrong);
     if (version_1) {
         const bool named = body->isMember("conferenceData");
@@ -187,7 +187,7 @@ Answer Google::update(Account& account, Meeting& event, const Request& request,
         if (taken == ConferenceRequest::malformed) return error("google.invalid");
         if (taken == ConferenceRequest::made && event.pending_answers > 0) --event.pending_answers;
     }
-    if (body->isMember("status")) event.deleted = text_of(*body, "status") == "cancelled";
+    if (!status.empty()) event.deleted = status == "cancelled";
     if (resource["start"] != old_start || resource["end"] != old_end) {
         resource["sequence"] = resource["sequence"].asInt() + 1;
     }
