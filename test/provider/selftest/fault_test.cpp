@@ -54,13 +54,13 @@ TEST_F(FaultTest, TheReadmeNamesEveryFault)
     const std::string readme{std::istreambuf_iterator<char>{file}, {}};
     const auto names = admin("GET", "faults/names");
     for (const auto& effect : names["effects"]) {
-        EXPECT_NE(readme.find('`' + effect.asString() + '`'), std::string::npos) << effect;
+        EXPECT_NE(readme.find('`' + effect.asString() + '`'), std::string::npos) << effect.asString();
     }
     for (const auto& error : names["errors"]) {
         auto name = error.asString();  // listed below its prefix: "google.token.", "zoom."
         const auto token = name.find(".token.");
         name.erase(0, token != std::string::npos ? token + 7 : name.find('.') + 1);
-        EXPECT_NE(readme.find('`' + name + '`'), std::string::npos) << error;
+        EXPECT_NE(readme.find('`' + name + '`'), std::string::npos) << error.asString();
     }
 }
 
