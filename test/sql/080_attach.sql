@@ -216,6 +216,7 @@ select ok(not has_schema_privilege('attach_owner', 'meetlink', 'usage') and not 
 select is((select table_owner from meetlink.attachment), 'attach_heir', 'and the new one''s are used');
 
 -- tables that are gone
+set client_min_messages = warning;
 drop table public.sessions cascade;
 select lives_ok('select meetlink.detach()', 'detach after a table was dropped');
 
