@@ -122,8 +122,7 @@ asio::awaitable<Result<Access>> Keeper::fly(ConnectionKey key, Stored had)
             if (changed && stored.usable) {
                 co_return open(key, stored);
             }
-            co_return failure(
-                stored.found ? Reason::connection_inactive : Reason::no_connection, "");
+            co_return unusable(key, stored);
         }
         if (lease->granted) {
             ++rounds;
@@ -207,6 +206,7 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
     if (!*marked) {
         co_return std::nullopt;
     }
+    ended_.insert_or_assign(key, Ended{.tokens = lease.stored, .why = problem});
     co_return Result<Access>{problem};
 }
 
@@ -269,12 +269,24 @@ asio::awaitable<void> Keeper::grant_is_dead(ConnectionKey key, Access rejected, 
     }
     const auto marked = co_await store_.disconnect(key, lease->fence, rejected.from, failure);
     if (marked && *marked) {
+        ended_.insert_or_assign(key, Ended{.tokens = rejected.from, .why = failure});
         log::warning("connection_disconnected", "a tutor must reconnect",
                      {{"owner", key.owner_id},
                       {"provider", key.provider},
                       {"reason", code(failure.reason)},
                       {"detail", failure.detail}});
     }
+}
+
+/// A sibling of the job whose refresh ended the grant learns the same reason, not its consequence.
+Failure Keeper::unusable(const ConnectionKey& key, const Stored& stored)
+{
+    const auto found = ended_.find(key);
+    if (found != ended_.end() && stored.found && found->second.tokens.same_tokens(stored)) {
+        return found->second.why;
+    }
+    ended_.erase(key);
+    return failure(stored.found ? Reason::connection_inactive : Reason::no_connection, "");
 }
 
 Result<Access> Keeper::open(const ConnectionKey& key, const Stored& stored) const
