@@ -29,6 +29,7 @@ select pg_catalog.pg_extension_config_dump('meetlink.attachment', '');
 select pg_catalog.pg_extension_config_dump('meetlink.tenant', '');
 select pg_catalog.pg_extension_config_dump('meetlink.job', '');
 select pg_catalog.pg_extension_config_dump('meetlink.claim_id', '');
+select pg_catalog.pg_extension_config_dump('meetlink.daemon_id_seq', '');  -- claims name daemons
 select pg_catalog.pg_extension_config_dump('meetlink.attempt', '');
 select pg_catalog.pg_extension_config_dump('meetlink.attempt_id_seq', '');
 select pg_catalog.pg_extension_config_dump('meetlink.refresh', '');

@@ -73,7 +73,7 @@ begin
 end
 $$;
 \set good 'id uuid primary key, tutor_id uuid, provider text, status text, scheduled_start_at timestamptz, scheduled_end_at timestamptz, duration_minutes integer, join_url text, meeting_external_id text, meeting_created_at timestamptz'
-select lives_ok(format('select attach_to(%L); select meetlink.detach(); drop table s, c', :'good'), 'good columns are accepted')
+select lives_ok(format('select attach_to(%L); select meetlink.detach(); drop table s, c', :'good'), 'good columns are accepted');
 prepare attach_without(text, text) as select attach_to(replace(:'good', $1, $2));
 select throws_ok($$execute attach_without('join_url text, ', '')$$, '42703', 'column "join_url" of table public.s does not exist', 'a missing column');
 select is(detail_and_hint($$select meetlink.attach(mapping => '{"session": {"join_url": "url"}}')$$), 'It is mapped as the session column "join_url". / '
@@ -216,6 +216,7 @@ select ok(not has_schema_privilege('attach_owner', 'meetlink', 'usage') and not 
 select is((select table_owner from meetlink.attachment), 'attach_heir', 'and the new one''s are used');
 
 -- tables that are gone
+set client_min_messages = warning;
 drop table public.sessions cascade;
 select lives_ok('select meetlink.detach()', 'detach after a table was dropped');
 

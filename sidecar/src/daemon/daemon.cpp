@@ -177,7 +177,8 @@ asio::awaitable<int> Daemon::once()
 asio::awaitable<int> Daemon::check()
 {
     std::vector<postgres::Error> problems;
-    auto opened = co_await postgres::Connection::open(executor_, conninfo(config_));
+    auto where = conninfo(config_);
+    auto opened = co_await postgres::Connection::open(executor_, std::move(where));
     if (opened) {
         problems = co_await find_problems(**opened);
         (*opened)->close("the check is over");

@@ -50,7 +50,7 @@ asio::awaitable<std::vector<Error>> find_problems(postgres::Connection& connecti
             "the server is PostgreSQL " + std::to_string(connection.server_version() / 10000),
             "meetlink needs PostgreSQL 15 or later."));
     }
-    const auto facts = co_await connection.query(facts_statement, {});
+    const auto facts = co_await connection.query(facts_statement);
     if (!facts) {
         problems.push_back(facts.error());
         co_return problems;
@@ -83,7 +83,7 @@ asio::awaitable<std::vector<Error>> find_problems(postgres::Connection& connecti
                                        "\"; (the role must have INHERIT)"));
         co_return problems;
     }
-    const auto attachment = co_await connection.query(attachment_statement, {});
+    const auto attachment = co_await connection.query(attachment_statement);
     if (!attachment) {
         problems.push_back(attachment.error());
     }

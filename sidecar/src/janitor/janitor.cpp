@@ -24,8 +24,8 @@ constexpr postgres::Statement renew_statement{
 
 constexpr int sweep_rows = 1000;
 
-/// A promoted job is due a moment later than computed, never earlier.
-constexpr std::chrono::milliseconds grain{2};
+/// A promotion happens this much later than computed: never too early, and never in a tight loop.
+constexpr std::chrono::milliseconds grain{20};
 
 }  // namespace
 

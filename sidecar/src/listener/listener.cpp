@@ -39,16 +39,16 @@ Listener::Listener(postgres::Session& session, postgres::Session& other,
 /// transaction mode hands the session that listens to whoever asks next.
 asio::awaitable<std::optional<Error>> Listener::listen(postgres::Connection& connection)
 {
-    const auto listened = co_await connection.query(listen_statement, {});
+    const auto listened = co_await connection.query(listen_statement);
     if (!listened) {
         co_return listened.error();
     }
-    const auto before = co_await connection.query(who_statement, {});
+    const auto before = co_await connection.query(who_statement);
     if (!before) {
         co_return before.error();
     }
-    const auto elsewhere = co_await other_.query(who_statement, {});
-    const auto after = co_await connection.query(who_statement, {});
+    const auto elsewhere = co_await other_.query(who_statement);
+    const auto after = co_await connection.query(who_statement);
     if (!after) {
         co_return after.error();
     }
@@ -80,12 +80,17 @@ void Listener::heard(std::string_view payload)
 
 std::string Listener::next_probe(std::int64_t daemon_id)
 {
+    const auto now = Condition::Clock::now();
+    if (!expected_.empty() && now - sent_at_ < probe_patience) {
+        return expected_;  // still on its way; it may as well come twice
+    }
     if (!expected_.empty() && session_.connected() && ++missed_ >= missed_probes) {
         log::warning("listen_replaced", "notifications do not arrive, replacing the connection",
                      {{"missed_probes", missed_}});
         missed_ = 0;
         session_.replace("notifications did not arrive");
     }
+    sent_at_ = now;
     expected_ = "probe " + std::to_string(daemon_id) + " " + std::to_string(++probes_);
     return expected_;
 }

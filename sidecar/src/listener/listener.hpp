@@ -15,6 +15,8 @@ namespace meetlink {
 class Listener {
 public:
     static constexpr int missed_probes = 2;
+    /// A probe that has not come back after this long is missed.
+    static constexpr std::chrono::seconds probe_patience{1};
 
     /// `other` is any other session of the daemon: to recognise a pooler that mixes server sessions.
     Listener(postgres::Session& session, postgres::Session& other, std::function<void()> ring);
@@ -33,6 +35,7 @@ private:
     std::function<void()> ring_;
     std::uint64_t probes_ = 0;
     std::string expected_;
+    Condition::Clock::time_point sent_at_{};
     int missed_ = 0;
 };
 

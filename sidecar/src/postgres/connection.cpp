@@ -69,7 +69,7 @@ Connection::~Connection()
 
 asio::awaitable<std::optional<Error>> Connection::begin_session()
 {
-    const auto answer = co_await query(session_settings, {});
+    const auto answer = co_await query(session_settings);
     if (!answer) {
         co_return answer.error();
     }

@@ -55,6 +55,10 @@ public:
     /// Never throws for what the server or the network does.
     [[nodiscard]] boost::asio::awaitable<Answer> query(Statement statement,
                                                        std::vector<Parameter> parameters);
+    [[nodiscard]] boost::asio::awaitable<Answer> query(Statement statement)
+    {
+        return query(statement, std::vector<Parameter>{});
+    }
 
     [[nodiscard]] bool alive() const { return handle_ != nullptr; }
     /// e.g. 150020

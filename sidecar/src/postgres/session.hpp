@@ -40,6 +40,10 @@ public:
     /// Fails at once while there is no connection.
     [[nodiscard]] boost::asio::awaitable<Answer> query(Statement statement,
                                                        std::vector<Parameter> parameters);
+    [[nodiscard]] boost::asio::awaitable<Answer> query(Statement statement)
+    {
+        return query(statement, std::vector<Parameter>{});
+    }
     /// False: the session was stopped before it was connected.
     [[nodiscard]] boost::asio::awaitable<bool> until_connected();
     /// Waits for a connection, and sends the statement again whenever the connection dies before the

@@ -67,7 +67,9 @@ asio::awaitable<Result<Access>> Keeper::usable(ConnectionKey key, Stored read)
     if (read.access && (!about_to_expire(read) || lasts_without_refresh(read))) {
         co_return open(key, read);
     }
-    co_return co_await replace(std::move(key), Access{.token = {}, .from = std::move(read)});
+    // g++ 12 destroys aggregates twice that are made within a co_await expression: name them
+    Access none{.token = {}, .from = std::move(read)};
+    co_return co_await replace(std::move(key), std::move(none));
 }
 
 asio::awaitable<Result<Access>> Keeper::replace(ConnectionKey key, Access rejected)
@@ -114,13 +116,13 @@ asio::awaitable<Result<Access>> Keeper::fly(ConnectionKey key, Stored had)
                              (!stored.expires_at || !about_to_expire(stored));
         if (!stored.found || !stored.usable || changed) {
             if (lease->granted) {
-                co_await store_.end_refresh(key, lease->fence, std::nullopt);
+                std::optional<Failure> nothing_wrong;
+                co_await store_.end_refresh(key, lease->fence, nothing_wrong);
             }
             if (changed && stored.usable) {
                 co_return open(key, stored);
             }
-            co_return failure(
-                stored.found ? Reason::connection_inactive : Reason::no_connection, "");
+            co_return unusable(key, stored);
         }
         if (lease->granted) {
             ++rounds;
@@ -152,7 +154,8 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
         return cipher_.decrypt(*lease.stored.refresh, key.text());
     }();
     if (!opened) {
-        co_await store_.end_refresh(key, lease.fence, opened.failure());
+        std::optional<Failure> why = opened.failure();
+        co_await store_.end_refresh(key, lease.fence, why);
         co_return Result<Access>{opened.failure()};
     }
 
@@ -164,7 +167,8 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
         const auto reread = co_await store_.begin_refresh(key, lease_time());
         if (reread && !reread->stored.same_tokens(lease.stored)) {
             if (reread->granted) {
-                co_await store_.end_refresh(key, reread->fence, std::nullopt);
+                std::optional<Failure> nothing_wrong;
+                co_await store_.end_refresh(key, reread->fence, nothing_wrong);
             }
             co_return std::nullopt;
         }
@@ -191,7 +195,8 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
                   {"http_status", problem.http_status},
                   {"detail", problem.detail}});
     if (!ends_the_grant(problem.reason)) {
-        co_await store_.end_refresh(key, lease.fence, problem);
+        std::optional<Failure> why = problem;
+        co_await store_.end_refresh(key, lease.fence, why);
         co_return Result<Access>{problem};
     }
     const auto marked = co_await store_.disconnect(key, lease.fence, lease.stored, problem);
@@ -201,6 +206,7 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
     if (!*marked) {
         co_return std::nullopt;
     }
+    ended_.insert_or_assign(key, Ended{.tokens = lease.stored, .why = problem});
     co_return Result<Access>{problem};
 }
 
@@ -257,17 +263,30 @@ asio::awaitable<void> Keeper::grant_is_dead(ConnectionKey key, Access rejected, 
         co_return;  // somebody is refreshing right now, and will find out
     }
     if (!lease->stored.found || !lease->stored.usable || !lease->stored.same_tokens(rejected.from)) {
-        co_await store_.end_refresh(key, lease->fence, std::nullopt);
+        std::optional<Failure> nothing_wrong;
+        co_await store_.end_refresh(key, lease->fence, nothing_wrong);
         co_return;
     }
     const auto marked = co_await store_.disconnect(key, lease->fence, rejected.from, failure);
     if (marked && *marked) {
+        ended_.insert_or_assign(key, Ended{.tokens = rejected.from, .why = failure});
         log::warning("connection_disconnected", "a tutor must reconnect",
                      {{"owner", key.owner_id},
                       {"provider", key.provider},
                       {"reason", code(failure.reason)},
                       {"detail", failure.detail}});
     }
+}
+
+/// A sibling of the job whose refresh ended the grant learns the same reason, not its consequence.
+Failure Keeper::unusable(const ConnectionKey& key, const Stored& stored)
+{
+    const auto found = ended_.find(key);
+    if (found != ended_.end() && stored.found && found->second.tokens.same_tokens(stored)) {
+        return found->second.why;
+    }
+    ended_.erase(key);
+    return failure(stored.found ? Reason::connection_inactive : Reason::no_connection, "");
 }
 
 Result<Access> Keeper::open(const ConnectionKey& key, const Stored& stored) const

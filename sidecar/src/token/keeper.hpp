@@ -74,6 +74,11 @@ private:
         Condition landed;
     };
 
+    struct Ended {
+        Stored tokens;
+        Failure why;
+    };
+
     [[nodiscard]] boost::asio::awaitable<Result<Access>> fly(ConnectionKey key, Stored had);
     [[nodiscard]] boost::asio::awaitable<void> pilot(ConnectionKey key, Stored had,
                                                      std::shared_ptr<Flight> flight);
@@ -83,6 +88,7 @@ private:
                                                                  RefreshLease lease, Format format,
                                                                  provider::Tokens tokens);
     [[nodiscard]] boost::asio::awaitable<void> pause(std::chrono::milliseconds time);
+    [[nodiscard]] Failure unusable(const ConnectionKey& key, const Stored& stored);
     [[nodiscard]] Result<Access> open(const ConnectionKey& key, const Stored& stored) const;
     [[nodiscard]] bool about_to_expire(const Stored& stored) const;
     /// It cannot be refreshed, but may still do.
@@ -96,6 +102,7 @@ private:
     Options options_;
     Now now_;
     std::map<ConnectionKey, std::shared_ptr<Flight>> flights_;
+    std::map<ConnectionKey, Ended> ended_;  ///< grants that ended here, until their tokens change
     TaskGroup flights_under_way_;
 };
 

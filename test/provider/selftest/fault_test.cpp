@@ -3,6 +3,8 @@
 #include <atomic>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "client.hpp"
@@ -44,6 +46,22 @@ TEST_F(FaultTest, EveryNamedErrorIsServedAsCatalogued)
     }
     EXPECT_EQ(live_meetings(), 0) << "an error does not act";
     EXPECT_EQ(insert("tb00001").status, 200) << "each fault struck once";
+}
+
+TEST_F(FaultTest, TheReadmeNamesEveryFault)
+{
+    std::ifstream file{STANDIN_README};
+    const std::string readme{std::istreambuf_iterator<char>{file}, {}};
+    const auto names = admin("GET", "faults/names");
+    for (const auto& effect : names["effects"]) {
+        EXPECT_NE(readme.find('`' + effect.asString() + '`'), std::string::npos) << effect.asString();
+    }
+    for (const auto& error : names["errors"]) {
+        auto name = error.asString();  // listed below its prefix: "google.token.", "zoom."
+        const auto token = name.find(".token.");
+        name.erase(0, token != std::string::npos ? token + 7 : name.find('.') + 1);
+        EXPECT_NE(readme.find('`' + name + '`'), std::string::npos) << error.asString();
+    }
 }
 
 TEST_F(FaultTest, CutBeforeAndAfterActing)

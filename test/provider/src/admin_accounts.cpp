@@ -134,7 +134,7 @@ Json::Value add_human_meeting(Standin& standin, const Json::Value& description)
     const auto kind = provider_of(description);
     auto* account = standin.store.find_account(kind, text_of(description, "account"));
     if (account == nullptr) throw BadInput{"no such account"};
-    const Json::Value resource =
+    Json::Value resource =
         description["resource"].isObject() ? description["resource"] : Json::Value{Json::objectValue};
     if (kind == ProviderKind::zoom) {
         return parse_json(Zoom{standin}.make(*account, resource, true).resource).value();
@@ -144,13 +144,10 @@ Json::Value add_human_meeting(Standin& standin, const Json::Value& description)
     meeting.id = text_of(resource, "id", random_text(26, "abcdefghijklmnopqrstuv0123456789"));
     if (!is_event_id(meeting.id)) throw BadInput{"this is not an event id"};
     if (account->find_meeting(meeting.id) != nullptr) throw BadInput{"this event id is taken"};
-    Json::Value event = writable_part(resource);
-    event["kind"] = "calendar#event";
-    event["id"] = meeting.id;
-    event["organizer"]["email"] = account->name;
-    event["organizer"]["self"] = true;
-    (void)request_conference(*account, meeting, event, resource, {});
-    store_event(meeting, std::move(event), standin.clock.now());
+    const Json::Value event = take_writable(resource);
+    std::string conference;
+    (void)request_conference(*account, meeting, resource, {}, {}, conference);
+    store_new_event(*account, meeting, event, conference, standin.clock.now());
     return parse_json(account->add_meeting(std::move(meeting)).resource).value();
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "json.hpp"
 
@@ -51,12 +52,48 @@ std::string room_code(const Account& account, std::string_view request_id)
     return code;
 }
 
-std::string conference_request_id(const Json::Value& event)
+/// The conference as it stands, as the members `conferenceData` and `hangoutLink`.
+std::string conference_members(const Account& account, const Meeting& meeting,
+                               std::string_view request_id)
 {
-    if (!is_object_with(event, "conferenceData")) return {};
-    const Json::Value& data = event["conferenceData"];
-    return is_object_with(data, "createRequest") ? text_of(data["createRequest"], "requestId")
-                                                 : std::string{};
+    const bool success = !meeting.pending && meeting.fate == ConferenceFate::success;
+    std::string text = R"("conferenceData":{"createRequest":{)";
+    append_member(text, "requestId", request_id);
+    text += R"("conferenceSolutionKey":{"type":"hangoutsMeet"},"status":{"statusCode":")";
+    text += meeting.pending ? "pending" : success ? "success" : "failure";
+    text += R"("}})";
+    if (!success) return text + "},";
+    const auto code = room_code(account, request_id);
+    return text +
+           R"(,"entryPoints":[{"entryPointType":"video","uri":"https://meet.google.com/)" + code +
+           R"(","label":"meet.google.com/)" + code +
+           R"("},{"entryPointType":"phone","uri":"tel:+1-555-010-0100","label":"+1 555-010-0100",)"
+           R"("pin":"100200300"}],"conferenceSolution":{"key":{"type":"hangoutsMeet"},)"
+           R"("name":"Google Meet","iconUri":"https://fonts.gstatic.com/s/i/productlogos/meet.png"},)"
+           R"("conferenceId":")" +
+           code + R"("},"hangoutLink":"https://meet.google.com/)" + code + R"(",)";
+}
+
+/// What lists and tests filter by.
+void derive_fields(Meeting& meeting, const Json::Value& event)
+{
+    meeting.starts_at = event_time(event, "start").value_or(Time{});
+    meeting.ends_at = event_time(event, "end").value_or(Time{});
+    meeting.tag.clear();
+    meeting.properties.clear();
+    if (!is_object_with(event, "extendedProperties")) return;
+    const Json::Value& extended = event["extendedProperties"];
+    if (!is_object_with(extended, "private")) return;
+    const Json::Value& properties = extended["private"];
+    for (auto member = properties.begin(); member != properties.end(); ++member) {
+        if (member->isString()) meeting.properties.push_back(member.name() + '=' + member->asString());
+    }
+    meeting.tag = text_of(properties, "session");
+}
+
+std::string etag(const Meeting& meeting)
+{
+    return "\"" + std::to_string(meeting.version) + "000\"";
 }
 
 }  // namespace
@@ -78,18 +115,28 @@ std::optional<Time> event_time(const Json::Value& event, const char* key)
     return parse_time(text_of(value, "dateTime"));
 }
 
-Json::Value writable_part(const Json::Value& body)
+Json::Value take_writable(Json::Value& body)
 {
     Json::Value event{Json::objectValue};
     for (const char* key : writable) {
-        if (body.isMember(key)) event[key] = body[key];
+        Json::Value member;
+        if (body.removeMember(key, &member)) event[key] = std::move(member);
     }
     if (is_object_with(event, "extendedProperties")) limit_properties(event["extendedProperties"]);
     return event;
 }
 
-ConferenceRequest request_conference(const Account& account, Meeting& meeting, Json::Value& event,
-                                     const Json::Value& body, const ConferenceScript& script)
+std::string conference_request_id(const Json::Value& event)
+{
+    if (!is_object_with(event, "conferenceData")) return {};
+    const Json::Value& data = event["conferenceData"];
+    return is_object_with(data, "createRequest") ? text_of(data["createRequest"], "requestId")
+                                                 : std::string{};
+}
+
+ConferenceRequest request_conference(const Account& account, Meeting& meeting,
+                                     const Json::Value& body, std::string_view current_request_id,
+                                     const ConferenceScript& script, std::string& members)
 {
     if (!is_object_with(body, "conferenceData")) return ConferenceRequest::none;
     const Json::Value& data = body["conferenceData"];
@@ -97,71 +144,77 @@ ConferenceRequest request_conference(const Account& account, Meeting& meeting, J
     const Json::Value& request = data["createRequest"];
     const auto request_id = text_of(request, "requestId");
     if (request_id.empty()) return ConferenceRequest::malformed;
-    if (request_id == conference_request_id(event)) return ConferenceRequest::unchanged;
+    if (request_id == current_request_id) return ConferenceRequest::unchanged;
     const auto type = is_object_with(request, "conferenceSolutionKey")
                           ? text_of(request["conferenceSolutionKey"], "type")
                           : std::string{"hangoutsMeet"};
     if (!account.options.meet_allowed || type != "hangoutsMeet") {
         return ConferenceRequest::wrong_type;
     }
-    event.removeMember("hangoutLink");
-    event.removeMember("conferenceData");
-    meeting.pending_answers = script.pending_answers;
+    meeting.pending = script.pending_answers > 0;
+    // The answer to this request is the first that says pending.
+    meeting.pending_answers = std::max(0, script.pending_answers - 1);
     meeting.fate = script.fate;
-    if (script.fate == ConferenceFate::absent) return ConferenceRequest::made;
-    Json::Value& made = event["conferenceData"]["createRequest"];
-    made["requestId"] = request_id;
-    made["conferenceSolutionKey"]["type"] = type;
-    made["status"]["statusCode"] = "pending";
-    if (meeting.pending_answers == 0) finish_conference(account, meeting, event);
+    if (script.fate != ConferenceFate::absent) {
+        members = conference_members(account, meeting, request_id);
+    }
     return ConferenceRequest::made;
 }
 
-void finish_conference(const Account& account, const Meeting& meeting, Json::Value& event)
+void replace_conference(Json::Value& event, const std::string& members)
 {
-    Json::Value& data = event["conferenceData"];
-    const bool success = meeting.fate == ConferenceFate::success;
-    data["createRequest"]["status"]["statusCode"] = success ? "success" : "failure";
-    if (!success) return;
+    event.removeMember("conferenceData");
+    event.removeMember("hangoutLink");
+    if (members.empty()) return;
+    auto parsed = parse_json('{' + members.substr(0, members.size() - 1) + '}').value();
+    for (const auto& name : parsed.getMemberNames()) event[name].swap(parsed[name]);
+}
 
-    const auto code = room_code(account, conference_request_id(event));
-    const auto link = "https://meet.google.com/" + code;
-    Json::Value video;
-    video["entryPointType"] = "video";
-    video["uri"] = link;
-    video["label"] = "meet.google.com/" + code;
-    Json::Value phone;
-    phone["entryPointType"] = "phone";
-    phone["uri"] = "tel:+1-555-010-0100";
-    phone["label"] = "+1 555-010-0100";
-    phone["pin"] = "100200300";
-    data["entryPoints"].append(video);
-    data["entryPoints"].append(phone);
-    data["conferenceSolution"]["key"]["type"] = "hangoutsMeet";
-    data["conferenceSolution"]["name"] = "Google Meet";
-    data["conferenceSolution"]["iconUri"] = "https://fonts.gstatic.com/s/i/productlogos/meet.png";
-    data["conferenceId"] = code;
-    event["hangoutLink"] = link;
+void finish_conference(const Account& account, Meeting& meeting, Json::Value& event)
+{
+    meeting.pending = false;
+    replace_conference(event, conference_members(account, meeting, conference_request_id(event)));
+}
+
+void store_new_event(const Account& account, Meeting& meeting, const Json::Value& written,
+                     const std::string& conference_members, Time now)
+{
+    ++meeting.version;
+    derive_fields(meeting, written);
+    const auto created = iso_time_ms(now);
+    std::string person;
+    append_member(person, "email", account.name);
+    person += R"("self":true)";
+
+    std::string& text = meeting.resource;
+    text.reserve(1500);
+    text = R"({"kind":"calendar#event","status":"confirmed","sequence":0,"eventType":"default",)";
+    append_member(text, "id", meeting.id);
+    append_member(text, "etag", etag(meeting));
+    append_member(text, "htmlLink", "https://www.google.com/calendar/event?eid=" + meeting.id);
+    append_member(text, "iCalUID", meeting.id + "@google.com");
+    append_member(text, "created", created);
+    append_member(text, "updated", created);
+    text += R"("creator":{)" + person + R"(},"organizer":{)" + person + "},";
+    text += conference_members;
+    for (auto member = written.begin(); member != written.end(); ++member) {
+        const char* end = nullptr;
+        const char* name = member.memberName(&end);
+        if (std::string_view{name} == "status") continue;
+        text.append("\"").append(name, end).append("\":");
+        append_text(text, *member);
+        text += ',';
+    }
+    text.back() = '}';
 }
 
 void store_event(Meeting& meeting, Json::Value event, Time now)
 {
     ++meeting.version;
-    event["etag"] = "\"" + std::to_string(meeting.version) + "000\"";
+    event["etag"] = etag(meeting);
     event["updated"] = iso_time_ms(now);
     event["status"] = meeting.deleted ? "cancelled" : "confirmed";
-    meeting.starts_at = event_time(event, "start").value_or(Time{});
-    meeting.ends_at = event_time(event, "end").value_or(Time{});
-    meeting.tag.clear();
-    meeting.properties.clear();
-    if (is_object_with(event, "extendedProperties") &&
-        is_object_with(event["extendedProperties"], "private")) {
-        const Json::Value& properties = event["extendedProperties"]["private"];
-        for (const auto& key : properties.getMemberNames()) {
-            meeting.properties.push_back(key + '=' + text_of(properties, key.c_str()));
-        }
-        meeting.tag = text_of(properties, "session");
-    }
+    derive_fields(meeting, event);
     meeting.resource = to_text(event);
 }
 

@@ -106,36 +106,26 @@ Answer Google::act(const Call& call, const Request& request, const Effect* effec
 
 Answer Google::insert(Account& account, const Request& request, const Effect* effect)
 {
-    const auto body = parse_json(request.body);
+    auto body = parse_json(request.body);
     if (!body || !body->isObject()) return error("google.parseError");
     Meeting meeting;
     meeting.id = text_of(*body, "id");
     if (meeting.id.empty()) meeting.id = random_text(26, "abcdefghijklmnopqrstuv0123456789");
     if (!is_event_id(meeting.id)) return error("google.invalidId");
-    Json::Value event = writable_part(*body);
+    const Json::Value event = take_writable(*body);
     if (const auto wrong = schedule_error(event); !wrong.empty()) return error(wrong);
     // A deleted event keeps its id: 409 as well.
     if (account.find_meeting(meeting.id) != nullptr) return error("google.duplicate");
 
-    event["kind"] = "calendar#event";
-    event["id"] = meeting.id;
-    event["htmlLink"] = "https://www.google.com/calendar/event?eid=" + meeting.id;
-    event["created"] = iso_time_ms(now_);
-    event["creator"]["email"] = account.name;
-    event["creator"]["self"] = true;
-    event["organizer"] = event["creator"];
-    event["iCalUID"] = meeting.id + "@google.com";
-    event["sequence"] = 0;
-    event["eventType"] = "default";
     // Version 0, the default, drops conferenceData without a word.
+    std::string conference;
     if (conference_version_1(request)) {
         const auto script = effect != nullptr ? effect->conference : ConferenceScript{};
-        const auto taken = request_conference(account, meeting, event, *body, script);
+        const auto taken = request_conference(account, meeting, *body, {}, script, conference);
         if (taken == ConferenceRequest::wrong_type) return error("google.invalidConferenceType");
         if (taken == ConferenceRequest::malformed) return error("google.invalid");
     }
-    if (meeting.pending_answers > 0) --meeting.pending_answers;
-    store_event(meeting, std::move(event), now_);
+    store_new_event(account, meeting, event, conference, now_);
     return ok(account.add_meeting(std::move(meeting)).resource);
 }
 
@@ -145,7 +135,7 @@ Answer Google::get(Account& account, Meeting& event)
         --event.pending_answers;
         return ok(event.resource);
     }
-    if (event.resource.find(R"("statusCode":"pending")") != std::string::npos) {
+    if (event.pending) {
         auto resource = parse_json(event.resource).value();
         finish_conference(account, event, resource);
         store_event(event, std::move(resource), now_);
@@ -156,7 +146,7 @@ Answer Google::get(Account& account, Meeting& event)
 Answer Google::update(Account& account, Meeting& event, const Request& request,
                       const Effect* effect)
 {
-    const auto body = parse_json(request.body);
+    auto body = parse_json(request.body);
     if (!body || !body->isObject()) return error("google.parseError");
     auto resource = parse_json(event.resource).value();
     if (!request.if_match.empty() && request.if_match != resource["etag"].asString()) {
@@ -170,10 +160,10 @@ Answer Google::update(Account& account, Meeting& event, const Request& request,
     const bool version_1 = conference_version_1(request);
     if (replace) {
         // Whatever a client may write and did not send is gone.
-        const auto previous = writable_part(resource);
-        for (const auto& key : previous.getMemberNames()) resource.removeMember(key);
+        (void)take_writable(resource);
     }
-    merge_patch(resource, writable_part(*body));
+    const auto status = text_of(*body, "status");
+    merge_patch(resource, take_writable(*body));
     if (const auto wrong = schedule_error(resource); !wrong.empty()) return error(wrong);
     if (version_1) {
         const bool named = body->isMember("conferenceData");
@@ -182,12 +172,14 @@ Answer Google::update(Account& account, Meeting& event, const Request& request,
             resource.removeMember("hangoutLink");
         }
         const auto script = effect != nullptr ? effect->conference : ConferenceScript{};
-        const auto taken = request_conference(account, event, resource, *body, script);
+        std::string conference;
+        const auto taken = request_conference(account, event, *body,
+                                              conference_request_id(resource), script, conference);
         if (taken == ConferenceRequest::wrong_type) return error("google.invalidConferenceType");
         if (taken == ConferenceRequest::malformed) return error("google.invalid");
-        if (taken == ConferenceRequest::made && event.pending_answers > 0) --event.pending_answers;
+        if (taken == ConferenceRequest::made) replace_conference(resource, conference);
     }
-    if (body->isMember("status")) event.deleted = text_of(*body, "status") == "cancelled";
+    if (!status.empty()) event.deleted = status == "cancelled";
     if (resource["start"] != old_start || resource["end"] != old_end) {
         resource["sequence"] = resource["sequence"].asInt() + 1;
     }

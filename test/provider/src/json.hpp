@@ -13,6 +13,9 @@ namespace meetlink::standin {
 [[nodiscard]] std::optional<Json::Value> parse_json(std::string_view text);
 /// Compact, UTF-8, no line breaks.
 [[nodiscard]] std::string to_text(const Json::Value& value);
+void append_text(std::string& out, const Json::Value& value);
+/// `"name":"text",` with the text escaped; for answers that are put together piece by piece.
+void append_member(std::string& out, std::string_view name, std::string_view text);
 
 /// A member that may be absent or of another type; the lenient reading that both providers show.
 [[nodiscard]] std::string text_of(const Json::Value& object, const char* key,

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/system/system_error.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -94,6 +95,11 @@ int main(int argc, char** argv)
         signals.async_wait([&io](auto, auto) { io.stop(); });
         announce(server, options);
         io.run();
+    } catch (const boost::system::system_error& error) {
+        std::fprintf(stderr, "standin: could not listen on port %u or %u: %s\n",
+                     unsigned{options.http_port}, unsigned{options.https_port},
+                     error.code().message().c_str());
+        return EXIT_FAILURE;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "standin: %s\n", error.what());
         return EXIT_FAILURE;

@@ -44,7 +44,8 @@ struct Meeting {
     bool by_human = false;          ///< made in the provider's own pages
     bool deleted_by_human = false;  ///< a Google event like this cannot be undeleted (PROVIDERS.md 1.6)
     std::vector<std::string> properties;  ///< Google: private properties as "name=value"
-    /// Google: answers that still say `pending`, and what comes after them.
+    /// Google: the conference is still pending, for so many more answers, and what comes after them.
+    bool pending = false;
     int pending_answers = 0;
     ConferenceFate fate = ConferenceFate::success;
     std::int64_t version = 0;  ///< Google: the etag

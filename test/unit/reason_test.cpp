@@ -1,0 +1,45 @@
+// reason.hpp and the table meetlink.reason name the same reasons in the same order.
+
+#include "reason.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <regex>
+#include <string>
+#include <vector>
+
+namespace meetlink {
+namespace {
+
+/// Codes of the rows of sql/10_reason.sql: a row starts its line with ('code',
+std::vector<std::string> codes_of_the_table()
+{
+    std::ifstream file(MEETLINK_REASON_SQL);
+    EXPECT_TRUE(file) << MEETLINK_REASON_SQL;
+    std::vector<std::string> codes;
+    const std::regex row(R"(^\('([a-z_]+)',.*)");
+    std::smatch match;
+    for (std::string line; std::getline(file, line);) {
+        if (std::regex_match(line, match, row)) {
+            codes.push_back(match[1]);
+        }
+    }
+    return codes;
+}
+
+TEST(Reason, HeaderAndTableAgree)
+{
+    const std::vector<std::string> header(reason_codes.begin(), reason_codes.end());
+    EXPECT_EQ(codes_of_the_table(), header);
+}
+
+TEST(Reason, CodeNamesTheEnumerator)
+{
+    EXPECT_EQ(code(Reason::no_connection), "no_connection");
+    EXPECT_EQ(code(Reason::token_undecryptable), "token_undecryptable");
+    EXPECT_EQ(code(Reason::session_over), "session_over");
+}
+
+}  // namespace
+}  // namespace meetlink
