@@ -63,9 +63,9 @@ TEST(Cipher, ReadsWhatTheOpensslCommandWrites)
 {
     const Cipher cipher{Secret(key_text)};
     const std::string iv = *unhex("000102030405060708090a0b0c0d0e0f");
-    for (const std::string& token : {std::string("x"), std::string("ya29.a0AfH6_token-with~signs"),
-                                    std::string(15, 'a'), std::string(16, 'a'),
-                                    std::string(2048, 'b')}) {
+    for (const std::string& token :
+         {std::string("x"), std::string("ya29.a0AfH6_token-with~signs"), std::string(15, 'a'),
+          std::string(16, 'a'), std::string(2048, 'b')}) {
         const std::string sealed = openssl_enc("-e", sha256(key_text), iv, token);
         ASSERT_FALSE(sealed.empty()) << "the openssl command did not run";
         const auto opened = cipher.decrypt(hex(iv) + ":" + hex(sealed), context);
@@ -91,11 +91,11 @@ TEST(Cipher, WritesWhatTheOpensslCommandReads)
 TEST(Cipher, ReadsFixedVectors)
 {
     const Cipher cipher{Secret("k")};
-    const auto lower = cipher.decrypt(
-        "000102030405060708090a0b0c0d0e0f:527035874b0027b945a123625342332e", "");
+    const auto lower =
+        cipher.decrypt("000102030405060708090a0b0c0d0e0f:527035874b0027b945a123625342332e", "");
     EXPECT_EQ(text_of(lower), "token-1");
-    const auto upper = cipher.decrypt(
-        "000102030405060708090A0B0C0D0E0F:527035874B0027B945A123625342332E", "");
+    const auto upper =
+        cipher.decrypt("000102030405060708090A0B0C0D0E0F:527035874B0027B945A123625342332E", "");
     EXPECT_EQ(text_of(upper), "token-1");
     // the authenticated format, from an independent HKDF and AES-GCM (Python's cryptography)
     const auto gcm = cipher.decrypt(
@@ -242,7 +242,8 @@ TEST(Cipher, PlaintextThatIsNoTokenIsUndecryptable)
     const Cipher cipher{Secret(key_text)};
     const std::string iv(16, '\x01');
     // what openssl writes for an empty text, and for one that is not printable
-    for (const std::string& text : {std::string(), std::string("tok\nen"), std::string("\xC3\xA4")}) {
+    for (const std::string& text :
+         {std::string(), std::string("tok\nen"), std::string("\xC3\xA4")}) {
         const auto opened = cipher.decrypt(
             hex(iv) + ":" + hex(openssl_enc("-e", sha256(key_text), iv, text)), context);
         ASSERT_FALSE(opened);

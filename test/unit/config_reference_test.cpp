@@ -46,8 +46,7 @@ TEST(SampleConfig, SaysNothingSoThatEverythingIsDefault)
 
 TEST(SampleConfig, NamesEveryKeyOnceAndNoOther)
 {
-    const Source source =
-        read_text("sample_on.toml", switched_on(content(MEETLINK_SAMPLE_CONFIG)));
+    const Source source = read_text("sample_on.toml", switched_on(content(MEETLINK_SAMPLE_CONFIG)));
     EXPECT_TRUE(source.errors.empty()) << render("error", source.errors);
     for (const Setting& setting : settings()) {
         EXPECT_TRUE(source.given.contains(&setting)) << setting.name() << " is not in the sample";
@@ -98,8 +97,9 @@ TEST(Readme, ContainsTheReferenceOfEveryKey)
             missing += reference_row(setting) + '\n';
         }
     }
-    EXPECT_EQ(missing, "") << "README.md lacks these rows, or states them differently; put the output "
-                              "of `build/meetlinkd --print-config-reference` into it";
+    EXPECT_EQ(missing, "")
+        << "README.md lacks these rows, or states them differently; put the output "
+           "of `build/meetlinkd --print-config-reference` into it";
 }
 
 TEST(SystemdUnit, NamesVariablesAndStatusThatExist)

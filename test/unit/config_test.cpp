@@ -38,7 +38,8 @@ protected:
     }
 
     /// Loads `toml`, with an encryption key in the environment so that nothing is missing.
-    std::variant<Loaded, Errors> load_text(const std::string& toml, Environment environment = {}) const
+    std::variant<Loaded, Errors> load_text(const std::string& toml,
+                                           Environment environment = {}) const
     {
         environment.emplace("TOKEN_ENCRYPTION_KEY", "key of the application");
         return load(write("meetlinkd.toml", toml), environment);
@@ -176,7 +177,8 @@ TEST_F(ConfigTest, SecretFilesThatEverybodyCanReadAreAWarning)
 {
     const auto key = write("key", "k", 0644);
     const Loaded loaded = good("[tokens]\nencryption_key_file = \"" + key.string() + "\"\n");
-    EXPECT_TRUE(says(render("warning", loaded.warnings), key.string() + "\", which every user can read"));
+    EXPECT_TRUE(
+        says(render("warning", loaded.warnings), key.string() + "\", which every user can read"));
 
     const auto file = write("open.toml", "[tokens]\nencryption_key = \"k\"\n", 0644);
     const auto result = load(file, {});
@@ -187,9 +189,10 @@ TEST_F(ConfigTest, SecretFilesThatEverybodyCanReadAreAWarning)
 
 TEST_F(ConfigTest, SecretFilesThatCannotBeUsedAreErrors)
 {
-    EXPECT_TRUE(says(errors("[tokens]\nencryption_key_file = \"/nonexistent/key\"\n"),
-                     ".toml:2: tokens.encryption_key_file names the file \"/nonexistent/key\", which "
-                     "cannot be read: no such file or directory"));
+    EXPECT_TRUE(
+        says(errors("[tokens]\nencryption_key_file = \"/nonexistent/key\"\n"),
+             ".toml:2: tokens.encryption_key_file names the file \"/nonexistent/key\", which "
+             "cannot be read: no such file or directory"));
     EXPECT_TRUE(says(errors("", {{"MEETLINK_GOOGLE_CLIENT_SECRET_FILE", folder_.string()}}),
                      "is a directory"));
     const auto empty = write("empty", "\n");
@@ -263,7 +266,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"[log]\nlevel = \"INFO\"\n", "which it does not know", "info"},
         Wrong{"[tls]\nca_file = \"/nonexistent.pem\"\n", "no such file or directory", ""},
         Wrong{"[tokens]\nencryption_key = 5\n", "tokens.encryption_key is an integer", "secret"},
-        Wrong{"[tokens]\nencryption_key = \"\"\n", "tokens.encryption_key is empty", "leave it out"},
+        Wrong{"[tokens]\nencryption_key = \"\"\n", "tokens.encryption_key is empty",
+              "leave it out"},
         Wrong{"[google]\nclient_id = \"x\"\n", "given without google.client_secret",
               "client_secret_file"},
         Wrong{"[zoom]\nclient_secret = \"x\"\n", "given without zoom.client_id", "zoom.client_id"},
@@ -305,8 +309,8 @@ TEST_F(ConfigTest, AFileThatCannotBeReadIsAnError)
 
 TEST_F(ConfigTest, UnknownVariablesAreWarnings)
 {
-    const Loaded loaded = good("", {{"MEETLINK_SIDECAR_LEESE", "5s"},
-                                    {"MEETLINK_SERVICE_HOST", "10.0.0.1"}});
+    const Loaded loaded =
+        good("", {{"MEETLINK_SIDECAR_LEESE", "5s"}, {"MEETLINK_SERVICE_HOST", "10.0.0.1"}});
     const std::string warnings = render("warning", loaded.warnings);
     EXPECT_TRUE(says(warnings, "unknown variable MEETLINK_SIDECAR_LEESE is ignored"));
     EXPECT_TRUE(says(warnings, "did you mean MEETLINK_SIDECAR_LEASE?"));
@@ -327,15 +331,14 @@ TEST_F(ConfigTest, SecretsAreNeverShown)
     EXPECT_EQ(count_of(shown, canary), 0U) << shown;
     EXPECT_TRUE(says(shown, "(set)"));
     // and refused ones
-    for (const char* toml :
-         {"[tokens]\nencryption_key = \"canary-secret\\n\"\n",
-          "[tokens]\nencryption_key = [\"canary-secret\"]\n",
-          "[tokens]\nprevious_keys = \"canary-secret\"\n",
-          "[google]\nclient_secret = \"canary-secret\"\n",
-          "[google]\ntoken_url = \"https://u:canary-secret@example.com/\"\n",
-          "[database]\nconninfo = \"password=canary-secret\\n\"\n",
-          "[tokens]\nencryption_key = \"canary-secret\n",
-          "[tokens]\nencryption_key = canary-secret\n"}) {
+    for (const char* toml : {"[tokens]\nencryption_key = \"canary-secret\\n\"\n",
+                             "[tokens]\nencryption_key = [\"canary-secret\"]\n",
+                             "[tokens]\nprevious_keys = \"canary-secret\"\n",
+                             "[google]\nclient_secret = \"canary-secret\"\n",
+                             "[google]\ntoken_url = \"https://u:canary-secret@example.com/\"\n",
+                             "[database]\nconninfo = \"password=canary-secret\\n\"\n",
+                             "[tokens]\nencryption_key = \"canary-secret\n",
+                             "[tokens]\nencryption_key = canary-secret\n"}) {
         const std::string found = errors(toml);
         EXPECT_NE(found, "(valid)") << toml;
         EXPECT_EQ(count_of(found, canary), 0U) << found;
@@ -348,8 +351,8 @@ TEST_F(ConfigTest, HttpKeys)
     EXPECT_EQ(good("[http]\nlisten = \"0.0.0.0:80\"\njwt_secret = \"" + long_key + "\"\n")
                   .config.http.listen,
               "0.0.0.0:80");
-    EXPECT_TRUE(says(render("warning", good("[http]\njwt_secret = \"short\"\n").warnings),
-                     "has 5 bytes"));
+    EXPECT_TRUE(
+        says(render("warning", good("[http]\njwt_secret = \"short\"\n").warnings), "has 5 bytes"));
     const auto pem = write("key.pem", "-----BEGIN PUBLIC KEY-----\n");
     EXPECT_TRUE(says(errors("[http]\njwt_secret = \"" + long_key + "\"\njwt_public_key_file = \"" +
                             pem.string() + "\"\n"),

@@ -42,9 +42,12 @@ Json::Value parse(const std::string& text)
 
 TEST(LogLine, IsOneJsonObjectWithTheFieldsInOrder)
 {
-    const std::vector<Field> fields{{"session", "42"}, {"ms", 12},
-                                    {"ratio", 0.25},                {"cold", true},
-                                    {"total", std::uint64_t{1} << 63}, {"wait", 1500ms},
+    const std::vector<Field> fields{{"session", "42"},
+                                    {"ms", 12},
+                                    {"ratio", 0.25},
+                                    {"cold", true},
+                                    {"total", std::uint64_t{1} << 63},
+                                    {"wait", 1500ms},
                                     {"nan", std::numeric_limits<double>::quiet_NaN()}};
     EXPECT_EQ(json_line(line("it happened", fields)),
               R"({"ts":"2026-11-22T12:00:00.005Z","level":"warning","event":"an_event",)"
@@ -67,13 +70,16 @@ TEST(LogLine, EveryByteComesBackOrIsReplaced)
     for (int byte = 0; byte < 256; ++byte) {
         const std::string text = std::string("a") + static_cast<char>(byte) + "b";
         const std::vector<Field> fields{{"value", text}};
-        for (const std::string& made : {json_line(line(text, fields)), text_line(line(text, fields))}) {
+        for (const std::string& made :
+             {json_line(line(text, fields)), text_line(line(text, fields))}) {
             for (const char c : made) {
                 EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 && c != 0x7F) << byte;
             }
         }
         const Json::Value parsed = parse(json_line(line(text, fields)));
-        const std::string expected = byte < 0x80 ? text : "a\xEF\xBF\xBD" "b";
+        const std::string expected = byte < 0x80 ? text
+                                                 : "a\xEF\xBF\xBD"
+                                                   "b";
         EXPECT_EQ(parsed["message"].asString(), expected) << byte;
         EXPECT_EQ(parsed["value"].asString(), expected) << byte;
     }
@@ -88,13 +94,18 @@ TEST(LogLine, KeepsGoodUtf8AndReplacesBad)
     const std::string bad = "\xEF\xBF\xBD";
     const std::vector<Case> cases{
         {"\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80", "\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80"},
-        {"\xC0\xAF", bad + bad},                  // overlong
-        {"\xE0\x80\xAF", bad + bad + bad},        // overlong
-        {"\xED\xA0\x80", bad + bad + bad},        // surrogate
+        {"\xC0\xAF", bad + bad},                      // overlong
+        {"\xE0\x80\xAF", bad + bad + bad},            // overlong
+        {"\xED\xA0\x80", bad + bad + bad},            // surrogate
         {"\xF4\x90\x80\x80", bad + bad + bad + bad},  // above U+10FFFF
-        {"\xE2\x82", bad + bad},                  // cut off
-        {"\xE2\x82" "x", bad + bad + "x"},
-        {"\xC2\x9B" "31m", "\xC2\x9B" "31m"},     // C1: escaped, so it parses back
+        {"\xE2\x82", bad + bad},                      // cut off
+        {"\xE2\x82"
+         "x",
+         bad + bad + "x"},
+        {"\xC2\x9B"
+         "31m",
+         "\xC2\x9B"
+         "31m"},  // C1: escaped, so it parses back
         {std::string("a\0b", 3), std::string("a\0b", 3)},
         {"\"\\\n\x1b[31m", "\"\\\n\x1b[31m"},
     };

@@ -122,7 +122,10 @@ TEST_F(SecretTest, ComparesByContent)
 }
 
 template <typename T>
-concept Printable = requires(std::ostream& out, const T& value) { out << value; };
+concept Printable = requires(std::ostream& out, const T& value)
+{
+    out << value;
+};
 
 // a secret cannot slip into a log, a message or a string without reveal()
 static_assert(!Printable<Secret>);

@@ -30,7 +30,9 @@ public:
     CleansingAllocator() = default;
     template <typename U, typename V>
     // NOLINTNEXTLINE(google-explicit-constructor): the allocator requirements want it implicit
-    constexpr CleansingAllocator(const CleansingAllocator<U, V>&) noexcept {}
+    constexpr CleansingAllocator(const CleansingAllocator<U, V>&) noexcept
+    {
+    }
 
     [[nodiscard]] T* allocate(std::size_t n) { return Upstream{}.allocate(n); }
     void deallocate(T* p, std::size_t n) noexcept
@@ -54,7 +56,10 @@ public:
     explicit BasicSecret(std::string_view text) : bytes_(text.begin(), text.end()) {}
     explicit BasicSecret(const char* text) : BasicSecret(std::string_view{text}) {}
     /// Takes the text away from `text`, which is wiped.
-    explicit BasicSecret(std::string&& text) : BasicSecret(std::string_view{text}) { cleanse(text); }
+    explicit BasicSecret(std::string&& text) : BasicSecret(std::string_view{text})
+    {
+        cleanse(text);
+    }
     /// `size` zero bytes, to be filled through data(), so that plain text needs no other buffer.
     [[nodiscard]] static BasicSecret of_size(std::size_t size)
     {

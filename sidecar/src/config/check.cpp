@@ -120,9 +120,12 @@ private:
                   section + ".client_secret is given without " + section + ".client_id",
                   "set " + section + ".client_id");
         } else if (!id) {
-            warning({}, section + ".client_id is not set: sessions of this provider will be blocked "
-                                  "with reason provider_not_configured",
-                    "set " + section + ".client_id and " + section + ".client_secret if it is used");
+            warning(
+                {},
+                section +
+                    ".client_id is not set: sessions of this provider will be blocked "
+                    "with reason provider_not_configured",
+                "set " + section + ".client_id and " + section + ".client_secret if it is used");
         }
     }
 

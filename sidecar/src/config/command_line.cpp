@@ -15,7 +15,8 @@ std::variant<Command, Exit> parse_command_line(int argc, const char* const* argv
     bool print_version = false;
     bool print_reference = false;
     auto* config = app.add_option("--config", file, "configuration file (TOML)")->type_name("FILE");
-    app.add_flag("--check", command.check, "check the configuration, print it without secrets, exit");
+    app.add_flag("--check", command.check,
+                 "check the configuration, print it without secrets, exit");
     app.add_flag("--once", command.once, "work off what is due, exit");
     app.add_flag("--version", print_version, "print the version, exit");
     app.add_flag("--print-config-reference", print_reference,

@@ -26,7 +26,8 @@ struct Sidecar {
 };
 
 struct Http {
-    std::string listen;    ///< "127.0.0.1:8787", "[::1]:8787" (see parse_listen); empty: no HTTP server
+    std::string
+        listen;  ///< "127.0.0.1:8787", "[::1]:8787" (see parse_listen); empty: no HTTP server
     std::string conninfo;  ///< after loading: database.conninfo when it was not set
     Secret jwt_secret;     ///< at most one of this and the public key is set
     std::filesystem::path jwt_public_key_file;
@@ -43,7 +44,7 @@ struct Tokens {
 
 /// One provider's section; the defaults differ per provider.
 struct Provider {
-    std::string client_id;                ///< empty: the provider is not configured
+    std::string client_id;  ///< empty: the provider is not configured
     Secret client_secret;
     std::string token_url;
     std::string api_base;                 ///< without a slash at the end

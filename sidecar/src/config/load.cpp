@@ -80,8 +80,8 @@ public:
         if (found != environment.end() && !given_.contains(setting)) {
             RawValue raw;
             raw.items.emplace_back(std::string_view{found->second});
-            given_[setting].value = Given{std::move(raw), Origin::environment, "environment",
-                                          application_key_variable};
+            given_[setting].value =
+                Given{std::move(raw), Origin::environment, "environment", application_key_variable};
         }
     }
 
@@ -132,8 +132,7 @@ private:
 
     void store_from_file(const Setting& setting, const Given& given)
     {
-        const bool text =
-            given.value.shape == Shape::text || given.value.shape == Shape::string;
+        const bool text = given.value.shape == Shape::text || given.value.shape == Shape::string;
         if (!text || given.value.items.at(0).empty()) {
             fail(setting, {given.where, given.given_name + " is not the path of a file", ""});
             return;
@@ -149,10 +148,10 @@ private:
         }
         auto& file = std::get<SecretFile>(content);
         if (file.world_readable) {
-            warnings_.push_back({given.where,
-                                 given.given_name + " names the file \"" + path +
-                                     "\", which every user can read",
-                                 "chmod o-r " + path});
+            warnings_.push_back(
+                {given.where,
+                 given.given_name + " names the file \"" + path + "\", which every user can read",
+                 "chmod o-r " + path});
         }
         RawValue raw;
         if (setting.list()) {

@@ -15,7 +15,8 @@ namespace meetlink::config {
 struct Loaded {
     Config config;
     std::vector<Problem> warnings;
-    std::map<const Setting*, std::string> origins;  ///< only what is not a default: file:line, variable
+    std::map<const Setting*, std::string>
+        origins;  ///< only what is not a default: file:line, variable
 };
 
 /// Everything that is wrong, not only the first thing.

@@ -62,9 +62,10 @@ constexpr std::array table{
             Rule::conninfo},
     Setting{"http", "jwt_secret", to<&Config::http, &Http::jwt_secret>, "",
             "Key with which callers' tokens are signed (HS256); at least 32 bytes."},
-    Setting{"http", "jwt_public_key_file", to<&Config::http, &Http::jwt_public_key_file>, "",
-            "PEM file with the public key of callers' tokens (RS256, ES256), instead of jwt_secret.",
-            Rule::readable_file},
+    Setting{
+        "http", "jwt_public_key_file", to<&Config::http, &Http::jwt_public_key_file>, "",
+        "PEM file with the public key of callers' tokens (RS256, ES256), instead of jwt_secret.",
+        Rule::readable_file},
     Setting{"http", "jwt_audience", to<&Config::http, &Http::jwt_audience>, "",
             "Audience that callers' tokens must name; empty: not checked.", Rule::line},
 
@@ -120,10 +121,11 @@ constexpr std::array table{
             "Most requests a second of this daemon; Zoom allows a Pro account 20 creates a second.",
             Rule::any, 0.01, 100'000},
 
-    Setting{"tls", "ca_file", to<&Config::tls, &Tls::ca_file>, "",
-            "PEM file with the authorities that providers' certificates are checked against; empty: "
-            "the system's store.",
-            Rule::readable_file},
+    Setting{
+        "tls", "ca_file", to<&Config::tls, &Tls::ca_file>, "",
+        "PEM file with the authorities that providers' certificates are checked against; empty: "
+        "the system's store.",
+        Rule::readable_file},
 
     Setting{"log", "level", to<&Config::log, &Log::level>, "info",
             "Least serious events that are logged."},

@@ -33,7 +33,7 @@ struct Setting {
     std::string_view default_text;  ///< as the environment would give it; empty: unset
     std::string_view doc;           ///< one sentence
     Rule rule = Rule::any;
-    double least = 0;               ///< range of numbers, and of durations in milliseconds
+    double least = 0;  ///< range of numbers, and of durations in milliseconds
     double most = 0;
 
     /// "sidecar.lease"

@@ -143,8 +143,8 @@ Source read_file(const std::filesystem::path& path)
     try {
         document = toml::parse(std::get<SecretFile>(content).content.reveal(), path.string());
     } catch (const toml::parse_error& error) {
-        source.errors.push_back({where(path, error.source()),
-                                 "not valid TOML: " + one_line(error.description()), ""});
+        source.errors.push_back(
+            {where(path, error.source()), "not valid TOML: " + one_line(error.description()), ""});
         return source;
     }
     const std::vector<std::string> sections = section_names();

@@ -24,8 +24,9 @@ enum class Origin { none, file, environment };
 struct Given {
     RawValue value;
     Origin origin = Origin::none;
-    std::string where;       ///< for Problem::where
-    std::string given_name;  ///< as written there: "tokens.encryption_key_file", "MEETLINK_LOG_LEVEL"
+    std::string where;  ///< for Problem::where
+    std::string
+        given_name;  ///< as written there: "tokens.encryption_key_file", "MEETLINK_LOG_LEVEL"
 };
 
 /// What one source gives for one setting: the value itself, or the file that holds it.

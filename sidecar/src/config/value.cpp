@@ -50,8 +50,8 @@ Problem file_problem(const std::string& path)
 {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || ::access(path.c_str(), R_OK) != 0) {
-        return BadValue{"names the file " + in_quotes(path) + ", which cannot be read: " +
-                            ascii_lower(std::strerror(errno)),
+        return BadValue{"names the file " + in_quotes(path) +
+                            ", which cannot be read: " + ascii_lower(std::strerror(errno)),
                         ""};
     }
     if (S_ISDIR(status.st_mode)) {
@@ -161,8 +161,8 @@ Problem read(const Setting& setting, const std::string& text, std::filesystem::p
 }
 
 template <typename Enum>
-    requires std::is_enum_v<Enum>
-Problem read(const Setting& setting, const std::string& text, Enum& out)
+requires std::is_enum_v<Enum> Problem read(const Setting& setting, const std::string& text,
+                                           Enum& out)
 {
     const auto known = words(setting);
     const auto found = std::ranges::find(known, text);
@@ -192,8 +192,8 @@ bool fits(Shape shape)
 
 BadValue wrong_shape(const Setting& setting, Shape shape)
 {
-    constexpr std::array<std::string_view, 6> names{
-        "text", "a string", "a list", "an integer", "a number", "something else"};
+    constexpr std::array<std::string_view, 6> names{"text",       "a string", "a list",
+                                                    "an integer", "a number", "something else"};
     std::string hint = "expected: " + setting.type_text();
     if (std::holds_alternative<std::chrono::milliseconds& (*)(Config&)>(setting.target)) {
         hint += R"(, in quotes and with a unit, such as "30s")";
@@ -298,9 +298,9 @@ std::string show(const Setting& setting, const Config& config)
                 return show_text(words(setting)[static_cast<std::size_t>(value)]);
             } else {
                 const std::string text = value;
-                const bool password = setting.rule == Rule::conninfo &&
-                                      (contains_ignoring_case(text, "password") ||
-                                       text.find("://") != std::string::npos);
+                const bool password =
+                    setting.rule == Rule::conninfo && (contains_ignoring_case(text, "password") ||
+                                                       text.find("://") != std::string::npos);
                 return password ? "(set, not shown: may hold a password)" : show_text(text);
             }
         },

@@ -44,7 +44,7 @@ struct RawValue {
 [[nodiscard]] std::string number_text(double value);
 
 struct ListenAddress {
-    std::string host;  ///< an IP address without brackets; "localhost" has become 127.0.0.1
+    std::string host;        ///< an IP address without brackets; "localhost" has become 127.0.0.1
     std::uint16_t port = 0;  ///< 0: any free port
     bool loopback = false;
 };

@@ -24,8 +24,8 @@ public:
     Value(const std::string& text) : held_(std::string_view{text}) {}
     constexpr Value(std::same_as<bool> auto flag) : held_(flag) {}
     constexpr Value(std::signed_integral auto number) : held_(std::int64_t{number}) {}
-    constexpr Value(std::unsigned_integral auto number)
-        requires(!std::same_as<decltype(number), bool>)
+    constexpr Value(std::unsigned_integral auto number) requires(
+        !std::same_as<decltype(number), bool>)
         : held_(std::uint64_t{number})
     {
     }

@@ -70,11 +70,13 @@ void detail::write(Level level, std::string_view event, std::string_view message
                    Fields fields) noexcept
 {
     try {
-        const Line line{std::chrono::system_clock::now(), level, event, message,
+        const Line line{std::chrono::system_clock::now(),
+                        level,
+                        event,
+                        message,
                         {fields.begin(), fields.size()}};
         const State& current = state();
-        const std::string text =
-            current.format == Format::json ? json_line(line) : text_line(line);
+        const std::string text = current.format == Format::json ? json_line(line) : text_line(line);
         current.logger->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
     } catch (const std::exception&) {
         // out of memory: the event's name is better than nothing

@@ -7,10 +7,13 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <variant>
+
+#include "base/text.hpp"
 
 namespace meetlink::token {
 namespace {
@@ -23,8 +26,6 @@ constexpr std::size_t key_size = 32;
 constexpr std::size_t longest_token = 256 * 1024;
 constexpr std::string_view gcm_prefix = "v2:";
 constexpr std::string_view gcm_key_info = "meetlink token v2 aes-256-gcm";
-
-using Bytes = std::vector<unsigned char>;
 
 struct CipherContextDeleter {
     void operator()(EVP_CIPHER_CTX* context) const noexcept { EVP_CIPHER_CTX_free(context); }
@@ -51,57 +52,19 @@ const unsigned char* bytes(std::string_view text)
     return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-unsigned char* bytes(Secret& secret)
+template <typename Text>
+requires std::same_as<Text, Secret> || std::same_as<Text, std::string>
+unsigned char* bytes(Text& text)
 {
-    return reinterpret_cast<unsigned char*>(secret.data());
-}
-
-int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
-
-std::optional<Bytes> from_hex(std::string_view text)
-{
-    if (text.size() % 2 != 0) {
-        return std::nullopt;
-    }
-    Bytes result(text.size() / 2);
-    for (std::size_t i = 0; i < result.size(); ++i) {
-        const int high = hex_digit(text[2 * i]);
-        const int low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return std::nullopt;
-        }
-        result[i] = static_cast<unsigned char>(high * 16 + low);
-    }
-    return result;
-}
-
-void append_hex(std::string& out, std::span<const unsigned char> data)
-{
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (const unsigned char byte : data) {
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
-    }
+    return reinterpret_cast<unsigned char*>(text.data());
 }
 
 /// A stored token taken apart; nothing is decrypted yet.
 struct Envelope {
     Format format{};
-    Bytes nonce;  ///< CBC: the IV
-    Bytes ciphertext;
-    Bytes tag;  ///< GCM only
+    std::string nonce;  ///< CBC: the IV
+    std::string ciphertext;
+    std::string tag;  ///< GCM only
 };
 
 /// The parts of a stored token, or what is wrong with its form.
@@ -115,10 +78,10 @@ std::variant<Envelope, std::string> take_apart(std::string_view stored)
         return "it has " + std::to_string(stored.size()) + " characters";
     }
     const bool gcm = stored.starts_with(gcm_prefix);
-    std::vector<Bytes> parts;
+    std::vector<std::string> parts;
     for (std::string_view rest = gcm ? stored.substr(gcm_prefix.size()) : stored;;) {
         const std::size_t colon = rest.find(':');
-        auto part = from_hex(rest.substr(0, colon));
+        auto part = unhex(rest.substr(0, colon));
         if (!part) {
             return "part " + std::to_string(parts.size() + 1) + " is not hexadecimal";
         }
@@ -149,7 +112,7 @@ std::variant<Envelope, std::string> take_apart(std::string_view stored)
         return "its tag has " + std::to_string(parts[2].size()) + " bytes instead of 16";
     }
     return Envelope{gcm ? Format::aes_256_gcm : Format::aes_256_cbc, std::move(parts[0]),
-                    std::move(parts[1]), gcm ? std::move(parts[2]) : Bytes{}};
+                    std::move(parts[1]), gcm ? std::move(parts[2]) : std::string{}};
 }
 
 std::optional<Secret> open_cbc(const Envelope& envelope, const Secret& key)
@@ -159,12 +122,12 @@ std::optional<Secret> open_cbc(const Envelope& envelope, const Secret& key)
     int head = 0;
     int tail = 0;
     must(EVP_DecryptInit_ex(context.get(), EVP_aes_256_cbc(), nullptr, bytes(key.reveal()),
-                            envelope.nonce.data()) == 1 &&
-             EVP_DecryptUpdate(context.get(), bytes(plain), &head, envelope.ciphertext.data(),
+                            bytes(envelope.nonce)) == 1 &&
+             EVP_DecryptUpdate(context.get(), bytes(plain), &head, bytes(envelope.ciphertext),
                                static_cast<int>(envelope.ciphertext.size())) == 1,
          "AES-256-CBC");
     if (EVP_DecryptFinal_ex(context.get(), bytes(plain) + head, &tail) != 1) {
-        ERR_clear_error();  // or libcurl's next TLS call takes it for its own
+        ERR_clear_error();    // or libcurl's next TLS call takes it for its own
         return std::nullopt;  // the padding is wrong
     }
     plain.truncate(static_cast<std::size_t>(head + tail));
@@ -175,17 +138,17 @@ std::optional<Secret> open_gcm(const Envelope& envelope, const Secret& key, std:
 {
     const CipherContext context = new_context();
     Secret plain = Secret::of_size(envelope.ciphertext.size());
-    Bytes tag = envelope.tag;
+    std::string tag = envelope.tag;
     int size = 0;
     int tail = 0;
     must(EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes(key.reveal()),
-                            envelope.nonce.data()) == 1 &&
+                            bytes(envelope.nonce)) == 1 &&
              EVP_DecryptUpdate(context.get(), nullptr, &size, bytes(aad),
                                static_cast<int>(aad.size())) == 1 &&
-             EVP_DecryptUpdate(context.get(), bytes(plain), &size, envelope.ciphertext.data(),
+             EVP_DecryptUpdate(context.get(), bytes(plain), &size, bytes(envelope.ciphertext),
                                static_cast<int>(envelope.ciphertext.size())) == 1 &&
              EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, static_cast<int>(tag.size()),
-                                 tag.data()) == 1,
+                                 bytes(tag)) == 1,
          "AES-256-GCM");
     if (EVP_DecryptFinal_ex(context.get(), bytes(plain) + size, &tail) != 1) {
         ERR_clear_error();
@@ -197,53 +160,41 @@ std::optional<Secret> open_gcm(const Envelope& envelope, const Secret& key, std:
 std::string seal_cbc(const Secret& text, const Secret& key)
 {
     const CipherContext context = new_context();
-    std::array<unsigned char, iv_size> iv{};
-    must(RAND_bytes(iv.data(), static_cast<int>(iv.size())) == 1, "RAND_bytes");
-    Bytes sealed(text.size() + block);
+    std::string iv(iv_size, '\0');
+    must(RAND_bytes(bytes(iv), static_cast<int>(iv.size())) == 1, "RAND_bytes");
+    std::string sealed(text.size() + block, '\0');
     int head = 0;
     int tail = 0;
     must(EVP_EncryptInit_ex(context.get(), EVP_aes_256_cbc(), nullptr, bytes(key.reveal()),
-                            iv.data()) == 1 &&
-             EVP_EncryptUpdate(context.get(), sealed.data(), &head, bytes(text.reveal()),
+                            bytes(iv)) == 1 &&
+             EVP_EncryptUpdate(context.get(), bytes(sealed), &head, bytes(text.reveal()),
                                static_cast<int>(text.size())) == 1 &&
-             EVP_EncryptFinal_ex(context.get(), sealed.data() + head, &tail) == 1,
+             EVP_EncryptFinal_ex(context.get(), bytes(sealed) + head, &tail) == 1,
          "AES-256-CBC");
     sealed.resize(static_cast<std::size_t>(head + tail));
-    std::string out;
-    out.reserve(2 * (iv.size() + sealed.size()) + 1);
-    append_hex(out, iv);
-    out += ':';
-    append_hex(out, sealed);
-    return out;
+    return hex(iv) + ':' + hex(sealed);
 }
 
 std::string seal_gcm(const Secret& text, const Secret& key, std::string_view aad)
 {
     const CipherContext context = new_context();
-    std::array<unsigned char, nonce_size> nonce{};
-    std::array<unsigned char, tag_size> tag{};
-    must(RAND_bytes(nonce.data(), static_cast<int>(nonce.size())) == 1, "RAND_bytes");
-    Bytes sealed(text.size());
+    std::string nonce(nonce_size, '\0');
+    std::string tag(tag_size, '\0');
+    must(RAND_bytes(bytes(nonce), static_cast<int>(nonce.size())) == 1, "RAND_bytes");
+    std::string sealed(text.size(), '\0');
     int size = 0;
     int tail = 0;
     must(EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes(key.reveal()),
-                            nonce.data()) == 1 &&
+                            bytes(nonce)) == 1 &&
              EVP_EncryptUpdate(context.get(), nullptr, &size, bytes(aad),
                                static_cast<int>(aad.size())) == 1 &&
-             EVP_EncryptUpdate(context.get(), sealed.data(), &size, bytes(text.reveal()),
+             EVP_EncryptUpdate(context.get(), bytes(sealed), &size, bytes(text.reveal()),
                                static_cast<int>(text.size())) == 1 &&
-             EVP_EncryptFinal_ex(context.get(), sealed.data() + size, &tail) == 1 &&
+             EVP_EncryptFinal_ex(context.get(), bytes(sealed) + size, &tail) == 1 &&
              EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, static_cast<int>(tag.size()),
-                                 tag.data()) == 1,
+                                 bytes(tag)) == 1,
          "AES-256-GCM");
-    std::string out(gcm_prefix);
-    out.reserve(gcm_prefix.size() + 2 * (nonce.size() + sealed.size() + tag.size()) + 2);
-    append_hex(out, nonce);
-    out += ':';
-    append_hex(out, sealed);
-    out += ':';
-    append_hex(out, tag);
-    return out;
+    return std::string(gcm_prefix) + hex(nonce) + ':' + hex(sealed) + ':' + hex(tag);
 }
 
 Failure failure(Reason reason, std::string detail)

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,8 +18,9 @@ using Format = config::Cipher;
 
 struct Decrypted {
     Secret text;
-    Format format{};             ///< the format it was stored in
-    bool with_current_key = true;  ///< false: one of the previous keys fitted; worth encrypting anew
+    Format format{};  ///< the format it was stored in
+    bool with_current_key =
+        true;  ///< false: one of the previous keys fitted; worth encrypting anew
 };
 
 /// The format in which to store the token that replaces one read as `read`: the same, so that the
@@ -43,7 +42,8 @@ public:
 
     /// Fails with token_malformed when `stored` has none of the formats, whatever the key, and with
     /// token_undecryptable when no key opens it. The detail never quotes `stored`.
-    [[nodiscard]] Result<Decrypted> decrypt(std::string_view stored, std::string_view context) const;
+    [[nodiscard]] Result<Decrypted> decrypt(std::string_view stored,
+                                            std::string_view context) const;
 
     /// Encrypts with the current key and fresh randomness. Throws std::invalid_argument for text that
     /// decrypt would not accept as a token, std::runtime_error when OpenSSL fails.

@@ -65,8 +65,8 @@ TestClient::TestClient(std::uint16_t port, std::optional<std::string> authority_
 
 TestClient::~TestClient() = default;
 
-Reply TestClient::send(const std::string& method, const std::string& target, const std::string& body,
-                   const std::map<std::string, std::string>& headers)
+Reply TestClient::send(const std::string& method, const std::string& target,
+                       const std::string& body, const std::map<std::string, std::string>& headers)
 {
     if (!impl_->plain_stream && !impl_->tls_stream) impl_->connect();
     http::request<http::string_body> request{http::string_to_verb(method), target, 11};
@@ -147,9 +147,10 @@ Reply StandinTest::api(const std::string& method, const std::string& target,
 
 Reply StandinTest::google_refresh(const std::string& refresh_token)
 {
-    return plain_.send("POST", "/google/token",
-                       "grant_type=refresh_token&client_id=app&client_secret=s3cret&refresh_token=" +
-                           refresh_token);
+    return plain_.send(
+        "POST", "/google/token",
+        "grant_type=refresh_token&client_id=app&client_secret=s3cret&refresh_token=" +
+            refresh_token);
 }
 
 Reply StandinTest::zoom_refresh(const std::string& refresh_token)
@@ -180,8 +181,8 @@ Reply StandinTest::get_event(const std::string& id)
 Reply StandinTest::create_meeting(const std::string& agenda, const std::string& start)
 {
     return api("POST", "/v2/users/me/meetings",
-               R"({"topic":"Maths","type":2,"duration":60,"timezone":"UTC","start_time":")" + start +
-                   R"(","agenda":")" + agenda +
+               R"({"topic":"Maths","type":2,"duration":60,"timezone":"UTC","start_time":")" +
+                   start + R"(","agenda":")" + agenda +
                    R"(","settings":{"waiting_room":false,"join_before_host":true}})");
 }
 

@@ -28,7 +28,8 @@ struct Reply {
 /// A blocking client with one connection, plain or TLS.
 class TestClient {
 public:
-    explicit TestClient(std::uint16_t port, std::optional<std::string> authority_pem = std::nullopt);
+    explicit TestClient(std::uint16_t port,
+                        std::optional<std::string> authority_pem = std::nullopt);
     ~TestClient();
     /// Connects again when the last exchange ended the connection.
     Reply send(const std::string& method, const std::string& target, const std::string& body = {},

@@ -54,7 +54,8 @@ TEST_F(FaultTest, TheReadmeNamesEveryFault)
     const std::string readme{std::istreambuf_iterator<char>{file}, {}};
     const auto names = admin("GET", "faults/names");
     for (const auto& effect : names["effects"]) {
-        EXPECT_NE(readme.find('`' + effect.asString() + '`'), std::string::npos) << effect.asString();
+        EXPECT_NE(readme.find('`' + effect.asString() + '`'), std::string::npos)
+            << effect.asString();
     }
     for (const auto& error : names["errors"]) {
         auto name = error.asString();  // listed below its prefix: "google.token.", "zoom."
@@ -96,7 +97,8 @@ TEST_F(FaultTest, ARequestIsHeldUntilReleased)
         const auto rule = fault(R"({"operation":"create","effect":")" + effect + R"("})");
         const auto path = "faults/" + rule["id"].asString();
         std::atomic<int> status{-1};
-        std::thread caller{[&] { status = insert(effect == "hold" ? "tb00001" : "tb00002").status; }};
+        std::thread caller{
+            [&] { status = insert(effect == "hold" ? "tb00001" : "tb00002").status; }};
         EXPECT_TRUE(eventually([&] { return admin("GET", path)["held"] == 1; }));
         EXPECT_EQ(status, -1);
         EXPECT_EQ(live_meetings(), effect == "hold" ? 0 : 2) << effect;
@@ -130,13 +132,11 @@ TEST_F(FaultTest, AHangEndsWhenTheClientGivesUp)
         socket.connect({boost::asio::ip::address_v4::loopback(), server_.http_port()});
         const std::string request = "GET " + std::string{events} + "/x HTTP/1.1\r\nHost: x\r\n\r\n";
         boost::asio::write(socket, boost::asio::buffer(request));
-        EXPECT_TRUE(eventually([&] {
-            return admin("GET", "counters")["google"]["get"]["in_flight"] == 1;
-        }));
+        EXPECT_TRUE(eventually(
+            [&] { return admin("GET", "counters")["google"]["get"]["in_flight"] == 1; }));
     }
-    EXPECT_TRUE(eventually([&] {
-        return admin("GET", "counters")["google"]["get"]["in_flight"] == 0;
-    }));
+    EXPECT_TRUE(
+        eventually([&] { return admin("GET", "counters")["google"]["get"]["in_flight"] == 0; }));
 }
 
 TEST_F(FaultTest, VerbatimAnswersAndRetryAfterInThreeNotations)

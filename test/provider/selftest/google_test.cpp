@@ -82,7 +82,8 @@ TEST_F(GoogleTest, PatchUndeletesUnlessAPersonDeleted)
 
 TEST_F(GoogleTest, PendingThenSuccess)
 {
-    fault(R"({"provider":"google","operation":"insert","effect":"conference_pending","answers":3})");
+    fault(
+        R"({"provider":"google","operation":"insert","effect":"conference_pending","answers":3})");
     EXPECT_EQ(conference_status(insert("tb00001").json), "pending");
     EXPECT_EQ(conference_status(get_event("tb00001").json), "pending");
     const auto third = get_event("tb00001");
@@ -95,7 +96,8 @@ TEST_F(GoogleTest, PendingThenSuccess)
 
 TEST_F(GoogleTest, FailureUntilANewRequestId)
 {
-    fault(R"({"provider":"google","operation":"insert","effect":"conference_failure","answers":1})");
+    fault(
+        R"({"provider":"google","operation":"insert","effect":"conference_failure","answers":1})");
     EXPECT_EQ(conference_status(insert("tb00001").json), "pending");
     const auto failed = get_event("tb00001").json;
     EXPECT_EQ(conference_status(failed), "failure");
@@ -129,8 +131,8 @@ TEST_F(GoogleTest, RequestIdDecidesTheRoom)
                                "end":{"dateTime":"2030-01-02T11:00:00Z"}})");
     EXPECT_EQ(moved.json["hangoutLink"], first) << "a reschedule keeps the room";
     EXPECT_EQ(moved.json["sequence"], 1);
-    const auto shared = api("PATCH", target,
-                            R"({"conferenceData":{"createRequest":{"requestId":"tb00002"}}})");
+    const auto shared =
+        api("PATCH", target, R"({"conferenceData":{"createRequest":{"requestId":"tb00002"}}})");
     EXPECT_EQ(shared.json["hangoutLink"], second) << "a reused requestId shares the room";
 }
 
@@ -139,7 +141,8 @@ TEST_F(GoogleTest, PutReplacesAndMayLoseTheLink)
     insert("tb00001");
     const auto put = [&](int version) {
         return api("PUT",
-                   std::string{events} + "/tb00001?conferenceDataVersion=" + std::to_string(version),
+                   std::string{events} +
+                       "/tb00001?conferenceDataVersion=" + std::to_string(version),
                    R"({"start":{"dateTime":"2030-01-01T10:00:00Z"},
                        "end":{"dateTime":"2030-01-01T11:00:00Z"}})")
             .json;
@@ -170,8 +173,7 @@ TEST_F(GoogleTest, ListsByPrivatePropertyInPages)
     EXPECT_EQ(second["items"].size(), 1U);
     EXPECT_FALSE(second.isMember("nextPageToken"));
     EXPECT_EQ(api("GET", std::string{events} + "?showDeleted=true").json["items"].size(), 5U);
-    EXPECT_EQ(
-        api("GET", list + "&privateExtendedProperty=app%3Dother").json["items"].size(), 0U);
+    EXPECT_EQ(api("GET", list + "&privateExtendedProperty=app%3Dother").json["items"].size(), 0U);
 }
 
 TEST_F(GoogleTest, AnEmptyPageMayHaveASuccessor)
@@ -238,16 +240,17 @@ TEST_F(GoogleTest, TokenEndpointErrors)
     EXPECT_EQ(post("client_id=app"), "400 invalid_request: client_secret is missing.");
     EXPECT_EQ(post("client_id=app&client_secret=x"), "401 invalid_client: Unauthorized");
     const std::string client = "client_id=app&client_secret=s3cret";
-    EXPECT_EQ(post(client + "&grant_type=foo"), "400 unsupported_grant_type: Invalid grant_type: foo");
+    EXPECT_EQ(post(client + "&grant_type=foo"),
+              "400 unsupported_grant_type: Invalid grant_type: foo");
     EXPECT_EQ(post(client + "&grant_type=refresh_token&refresh_token=x"),
               "400 invalid_grant: Bad Request");
     EXPECT_EQ(plain_.send("GET", "/google/token").status, 405);
-    EXPECT_EQ(plain_
-                  .send("POST", "/google/token",
-                        "grant_type=refresh_token&refresh_token=" + refresh,
-                        {{"Authorization", "Basic YXBwOnMzY3JldA=="}})
-                  .status,
-              200)
+    EXPECT_EQ(
+        plain_
+            .send("POST", "/google/token", "grant_type=refresh_token&refresh_token=" + refresh,
+                  {{"Authorization", "Basic YXBwOnMzY3JldA=="}})
+            .status,
+        200)
         << "Basic credentials are accepted too";
     admin("POST", "clients",
           R"({"provider":"google","client_id":"app","client_secret":"changed"})");

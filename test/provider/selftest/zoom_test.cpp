@@ -9,7 +9,10 @@ namespace {
 class ZoomTest : public StandinTest {
 protected:
     ZoomTest() { account("zoom"); }
-    Reply list(const std::string& query = "") { return api("GET", "/v2/users/me/meetings" + query); }
+    Reply list(const std::string& query = "")
+    {
+        return api("GET", "/v2/users/me/meetings" + query);
+    }
     static std::string path_of(const Reply& created)
     {
         return "/v2/meetings/" + std::to_string(created.json["id"].asInt64());
@@ -64,11 +67,12 @@ TEST_F(ZoomTest, AnotherConsentKillsEarlierTokens)
 TEST_F(ZoomTest, TokenEndpointErrors)
 {
     EXPECT_EQ(plain_.send("POST", "/zoom/oauth/token", "grant_type=refresh_token").status, 401);
-    EXPECT_EQ(plain_
-                  .send("POST", "/zoom/oauth/token?grant_type=refresh_token&refresh_token=" + refresh,
-                        "", {{"Authorization", "Basic YXBwOnMzY3JldA=="}})
-                  .status,
-              400)
+    EXPECT_EQ(
+        plain_
+            .send("POST", "/zoom/oauth/token?grant_type=refresh_token&refresh_token=" + refresh, "",
+                  {{"Authorization", "Basic YXBwOnMzY3JldA=="}})
+            .status,
+        400)
         << "parameters in the query are refused";
     admin("POST", "clients", R"({"provider":"zoom","client_id":"app","client_secret":"changed"})");
     const auto refused = zoom_refresh(refresh);
@@ -142,8 +146,8 @@ TEST_F(ZoomTest, ListPagesUntilTheTokenExpires)
     for (int i = 0; i < 5; ++i) create_meeting();
     const auto first = list("?type=upcoming&page_size=3").json;
     EXPECT_EQ(first["meetings"].size(), 3U);
-    const auto rest = "?type=upcoming&page_size=3&next_page_token=" +
-                      first["next_page_token"].asString();
+    const auto rest =
+        "?type=upcoming&page_size=3&next_page_token=" + first["next_page_token"].asString();
     const auto second = list(rest).json;
     EXPECT_EQ(second["meetings"].size(), 2U);
     EXPECT_EQ(second["next_page_token"], "");
@@ -196,9 +200,10 @@ TEST_F(ZoomTest, BadRequests)
 
 TEST_F(ZoomTest, AMeetingMadeByHandIsFound)
 {
-    admin("POST", "meetings",
-          std::string{R"({"provider":"zoom","account":")"} + owner +
-              R"(","resource":{"topic":"Own","agenda":"ref:42-1","start_time":"2030-01-01T10:00:00Z"}})");
+    admin(
+        "POST", "meetings",
+        std::string{R"({"provider":"zoom","account":")"} + owner +
+            R"(","resource":{"topic":"Own","agenda":"ref:42-1","start_time":"2030-01-01T10:00:00Z"}})");
     EXPECT_EQ(list().json["meetings"][0]["topic"], "Own");
     EXPECT_EQ(admin("GET", "meetings?session=42")["meetings"][0]["by_human"], true);
 }

@@ -169,9 +169,9 @@ Answer meetings(Context& context)
         context.standin.store.clear_meetings();
         return done();
     }
-    return answer(list_meetings(context.standin,
-                                {context.parameter("provider"), context.parameter("account"),
-                                 context.parameter("session"), context.parameter("tag")}));
+    return answer(
+        list_meetings(context.standin, {context.parameter("provider"), context.parameter("account"),
+                                        context.parameter("session"), context.parameter("tag")}));
 }
 
 Answer requests(Context& context)
@@ -258,9 +258,9 @@ Answer administrate(Standin& standin, const Request& request)
     auto body = request.body.empty() ? std::optional{Json::Value{}} : parse_json(request.body);
     if (!body) return complain(400, "the body is not JSON");
     Context context{standin, path, request.method, Parameters{request.query}, std::move(*body)};
-    const auto route =
-        path.size() < 2 ? routes.end()
-                        : std::ranges::find(routes, std::string_view{path[1]}, &Route::name);
+    const auto route = path.size() < 2
+                           ? routes.end()
+                           : std::ranges::find(routes, std::string_view{path[1]}, &Route::name);
     if (route == routes.end()) return complain(404, "no such operation");
     try {
         return route->handle(context);

@@ -134,8 +134,8 @@ Json::Value add_human_meeting(Standin& standin, const Json::Value& description)
     const auto kind = provider_of(description);
     auto* account = standin.store.find_account(kind, text_of(description, "account"));
     if (account == nullptr) throw BadInput{"no such account"};
-    Json::Value resource =
-        description["resource"].isObject() ? description["resource"] : Json::Value{Json::objectValue};
+    Json::Value resource = description["resource"].isObject() ? description["resource"]
+                                                              : Json::Value{Json::objectValue};
     if (kind == ProviderKind::zoom) {
         return parse_json(Zoom{standin}.make(*account, resource, true).resource).value();
     }

@@ -98,8 +98,7 @@ std::string to_pem(EVP_PKEY* key)
 Certificate::Certificate()
 {
     const Key authority_key = new_key();
-    const X509Ptr authority =
-        new_certificate(authority_key.get(), "meetlink stand-in CA", nullptr);
+    const X509Ptr authority = new_certificate(authority_key.get(), "meetlink stand-in CA", nullptr);
     add_extension(authority.get(), authority.get(), NID_basic_constraints, "critical,CA:TRUE");
     add_extension(authority.get(), authority.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
     add_extension(authority.get(), authority.get(), NID_subject_key_identifier, "hash");
@@ -124,8 +123,7 @@ void Certificate::use_in(boost::asio::ssl::context& context) const
 {
     using boost::asio::ssl::context_base;
     context.set_options(context_base::default_workarounds | context_base::no_sslv2 |
-                        context_base::no_sslv3 | context_base::no_tlsv1 |
-                        context_base::no_tlsv1_1);
+                        context_base::no_sslv3 | context_base::no_tlsv1 | context_base::no_tlsv1_1);
     context.use_certificate(boost::asio::buffer(server_pem_), context_base::pem);
     context.use_private_key(boost::asio::buffer(server_key_pem_), context_base::pem);
     // Without a context id, OpenSSL refuses to resume sessions.

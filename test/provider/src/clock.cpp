@@ -116,8 +116,8 @@ std::optional<Time> parse_time(std::string_view text)
                                            std::chrono::month{static_cast<unsigned>(*month)},
                                            std::chrono::day{static_cast<unsigned>(*day)}};
     if (!offset || !date.ok()) return std::nullopt;
-    return std::chrono::sys_days{date} + std::chrono::hours{*hour} +
-           std::chrono::minutes{*minute} + seconds{*second} - *offset;
+    return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
+           seconds{*second} - *offset;
 }
 
 Time next_utc_midnight(Time now)

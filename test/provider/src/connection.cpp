@@ -82,7 +82,8 @@ public:
         while (keep_alive) {
             http::request_parser<http::string_body> parser;
             parser.body_limit(request_limit);
-            const auto [error, size] = co_await http::async_read(stream_, buffer, parser, use_tuple);
+            const auto [error, size] =
+                co_await http::async_read(stream_, buffer, parser, use_tuple);
             if (error) break;
             keep_alive = parser.get().keep_alive();
             const auto request = as_request(parser.get(), number_, is_tls);
@@ -143,7 +144,8 @@ private:
                 const bool sent = co_await drip(wire, effect);
                 co_return sent;
             }
-            case Delivery::whole: break;
+            case Delivery::whole:
+                break;
         }
         finish(answer.status, "answered");
         co_return co_await write(to_wire(answer, standin_.clock.now(), keep_alive));
@@ -158,7 +160,8 @@ private:
 
     asio::awaitable<bool> write(std::string_view wire)
     {
-        const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(wire), use_tuple);
+        const auto [error, size] =
+            co_await asio::async_write(stream_, asio::buffer(wire), use_tuple);
         co_return !error;
     }
 

@@ -126,9 +126,12 @@ std::optional<seconds> parse_retry_after(const Json::Value& rule, RetryAfterForm
 std::string retry_after_value(const Effect& effect, Time now)
 {
     switch (effect.retry_after_form) {
-        case RetryAfterForm::http_date: return http_date(now + *effect.retry_after);
-        case RetryAfterForm::iso: return iso_time(now + *effect.retry_after);
-        case RetryAfterForm::delta_seconds: break;
+        case RetryAfterForm::http_date:
+            return http_date(now + *effect.retry_after);
+        case RetryAfterForm::iso:
+            return iso_time(now + *effect.retry_after);
+        case RetryAfterForm::delta_seconds:
+            break;
     }
     return std::to_string(effect.retry_after->count());
 }
@@ -155,7 +158,9 @@ void twist_links(Answer& answer, ProviderKind provider, Twist twist)
     for_each_link(*body, [&](Json::Value& holder, const char* key) {
         const std::string link = holder[key].asString();
         switch (twist) {
-            case Twist::without_link: holder.removeMember(key); break;
+            case Twist::without_link:
+                holder.removeMember(key);
+                break;
             case Twist::foreign_link:
                 // Contains the right name, so that a check by substring is caught.
                 holder[key] = provider == ProviderKind::google
@@ -168,7 +173,8 @@ void twist_links(Answer& answer, ProviderKind provider, Twist twist)
             case Twist::http_link:
                 if (link.starts_with("https")) holder[key] = "http" + link.substr(5);
                 break;
-            default: break;
+            default:
+                break;
         }
     });
     answer.body = to_text(*body);
@@ -181,7 +187,9 @@ void twist_body(Answer& answer, const Effect& effect)
             answer.body = "<!DOCTYPE html><html><body>Please sign in to the network.</body></html>";
             answer.content_type = html_type;
             break;
-        case Twist::empty: answer.body.clear(); break;
+        case Twist::empty:
+            answer.body.clear();
+            break;
         case Twist::big: {
             // Well-formed, so that only a limit on the size can refuse it.
             constexpr std::string_view head = R"({"padding":")";
@@ -192,8 +200,11 @@ void twist_body(Answer& answer, const Effect& effect)
             answer.body.append(size - frame, 'x').append(tail);
             break;
         }
-        case Twist::cut_json: answer.body.resize(answer.body.size() / 2); break;
-        default: break;
+        case Twist::cut_json:
+            answer.body.resize(answer.body.size() / 2);
+            break;
+        default:
+            break;
     }
 }
 
@@ -248,12 +259,17 @@ Answer apply(const Effect& effect, ProviderKind provider, Answer real, Time now)
                                           : std::move(real);
     switch (effect.twist) {
         case Twist::none:
-        case Twist::empty_page: break;
+        case Twist::empty_page:
+            break;
         case Twist::without_link:
         case Twist::foreign_link:
         case Twist::javascript_link:
-        case Twist::http_link: twist_links(answer, provider, effect.twist); break;
-        default: twist_body(answer, effect); break;
+        case Twist::http_link:
+            twist_links(answer, provider, effect.twist);
+            break;
+        default:
+            twist_body(answer, effect);
+            break;
     }
     for (const auto& header : effect.headers) answer.headers.push_back(header);
     if (effect.retry_after) {

@@ -13,11 +13,10 @@ namespace {
 
 // A misspelt key would make a fault that never strikes, and a test that proves nothing.
 constexpr std::array known_keys{
-    "provider",  "operation",     "account",         "contains",         "times",
-    "skip",      "probability",   "seed",            "effect",           "delay_ms",
-    "answer_delay_ms", "act",     "reset",           "status",           "body",
-    "headers",   "retry_after_s", "retry_after_form", "bytes",           "interval_ms",
-    "answers",   "location"};
+    "provider",    "operation",   "account", "contains", "times",           "skip",
+    "probability", "seed",        "effect",  "delay_ms", "answer_delay_ms", "act",
+    "reset",       "status",      "body",    "headers",  "retry_after_s",   "retry_after_form",
+    "bytes",       "interval_ms", "answers", "location"};
 
 void check_keys(const Json::Value& description)
 {

@@ -23,7 +23,8 @@ namespace meetlink::standin {
 class FaultRule {
 public:
     /// Throws BadInput.
-    FaultRule(std::uint64_t id, const Json::Value& description, boost::asio::any_io_executor executor);
+    FaultRule(std::uint64_t id, const Json::Value& description,
+              boost::asio::any_io_executor executor);
 
     /// Counts the hit when it is one.
     [[nodiscard]] bool hits(const Call& call, const Request& request);

@@ -12,12 +12,23 @@ namespace meetlink::standin {
 
 namespace {
 
-constexpr std::array writable{
-    "summary",         "description",     "location",      "start",
-    "end",             "attendees",       "reminders",     "guestsCanModify",
-    "recurrence",      "source",          "transparency",  "guestsCanInviteOthers",
-    "colorId",         "visibility",      "status",        "guestsCanSeeOtherGuests",
-    "extendedProperties"};
+constexpr std::array writable{"summary",
+                              "description",
+                              "location",
+                              "start",
+                              "end",
+                              "attendees",
+                              "reminders",
+                              "guestsCanModify",
+                              "recurrence",
+                              "source",
+                              "transparency",
+                              "guestsCanInviteOthers",
+                              "colorId",
+                              "visibility",
+                              "status",
+                              "guestsCanSeeOtherGuests",
+                              "extendedProperties"};
 
 constexpr std::size_t property_key_limit = 44;
 constexpr std::size_t property_value_limit = 1024;
@@ -30,7 +41,8 @@ void limit_properties(Json::Value& properties)
         for (const auto& key : group.getMemberNames()) {
             if (key.size() > property_key_limit) {
                 group.removeMember(key);
-            } else if (group[key].isString() && group[key].asString().size() > property_value_limit) {
+            } else if (group[key].isString() &&
+                       group[key].asString().size() > property_value_limit) {
                 group[key] = group[key].asString().substr(0, property_value_limit);
             }
         }
@@ -64,9 +76,8 @@ std::string conference_members(const Account& account, const Meeting& meeting,
     text += R"("}})";
     if (!success) return text + "},";
     const auto code = room_code(account, request_id);
-    return text +
-           R"(,"entryPoints":[{"entryPointType":"video","uri":"https://meet.google.com/)" + code +
-           R"(","label":"meet.google.com/)" + code +
+    return text + R"(,"entryPoints":[{"entryPointType":"video","uri":"https://meet.google.com/)" +
+           code + R"(","label":"meet.google.com/)" + code +
            R"("},{"entryPointType":"phone","uri":"tel:+1-555-010-0100","label":"+1 555-010-0100",)"
            R"("pin":"100200300"}],"conferenceSolution":{"key":{"type":"hangoutsMeet"},)"
            R"("name":"Google Meet","iconUri":"https://fonts.gstatic.com/s/i/productlogos/meet.png"},)"
@@ -86,7 +97,8 @@ void derive_fields(Meeting& meeting, const Json::Value& event)
     if (!is_object_with(extended, "private")) return;
     const Json::Value& properties = extended["private"];
     for (auto member = properties.begin(); member != properties.end(); ++member) {
-        if (member->isString()) meeting.properties.push_back(member.name() + '=' + member->asString());
+        if (member->isString())
+            meeting.properties.push_back(member.name() + '=' + member->asString());
     }
     meeting.tag = text_of(properties, "session");
 }

@@ -18,10 +18,15 @@ constexpr std::string_view scope_prefix = "https://www.googleapis.com/auth/";
 // PROVIDERS.md 1.1: any one of these is enough.
 constexpr std::array<std::string_view, 4> write_scopes{
     "calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"};
-constexpr std::array<std::string_view, 9> read_scopes{
-    "calendar",          "calendar.events",          "calendar.events.owned",
-    "calendar.readonly", "calendar.events.readonly", "calendar.events.owned.readonly",
-    "calendar.app.created", "calendar.events.freebusy", "calendar.events.public.readonly"};
+constexpr std::array<std::string_view, 9> read_scopes{"calendar",
+                                                      "calendar.events",
+                                                      "calendar.events.owned",
+                                                      "calendar.readonly",
+                                                      "calendar.events.readonly",
+                                                      "calendar.events.owned.readonly",
+                                                      "calendar.app.created",
+                                                      "calendar.events.freebusy",
+                                                      "calendar.events.public.readonly"};
 constexpr std::array<std::string_view, 5> calendar_scopes{
     "calendar", "calendar.readonly", "calendar.calendars", "calendar.calendars.readonly",
     "calendar.app.created"};
@@ -29,10 +34,13 @@ constexpr std::array<std::string_view, 5> calendar_scopes{
 std::span<const std::string_view> scopes_for(Operation operation)
 {
     switch (operation) {
-        case Operation::calendar: return calendar_scopes;
+        case Operation::calendar:
+            return calendar_scopes;
         case Operation::get:
-        case Operation::list: return read_scopes;
-        default: return write_scopes;
+        case Operation::list:
+            return read_scopes;
+        default:
+            return write_scopes;
     }
 }
 
@@ -92,10 +100,14 @@ Answer Google::act(const Call& call, const Request& request, const Effect* effec
     if (call.owner != "primary" && call.owner != account->name) return error("google.notFound");
 
     switch (call.operation) {
-        case Operation::create: return insert(*account, request, effect);
-        case Operation::list: return list(*account, request, effect);
-        case Operation::calendar: return calendar(*account);
-        default: break;
+        case Operation::create:
+            return insert(*account, request, effect);
+        case Operation::list:
+            return list(*account, request, effect);
+        case Operation::calendar:
+            return calendar(*account);
+        default:
+            break;
     }
     auto* event = account->find_meeting(call.id);
     if (event == nullptr) return error("google.notFound");
@@ -233,10 +245,10 @@ Answer Google::list(Account& account, const Request& request, const Effect* effe
         if (taken++ > 0) items += ',';
         items += event.resource;
     }
-    std::string body = R"({"kind":"calendar#events","etag":"\"0\"","summary":)" +
-                       to_text(account.name) + R"(,"updated":")" + iso_time_ms(now_) +
-                       R"(","timeZone":"UTC","accessRole":"owner","defaultReminders":[],"items":[)" +
-                       items + ']';
+    std::string body =
+        R"({"kind":"calendar#events","etag":"\"0\"","summary":)" + to_text(account.name) +
+        R"(,"updated":")" + iso_time_ms(now_) +
+        R"(","timeZone":"UTC","accessRole":"owner","defaultReminders":[],"items":[)" + items + ']';
     if (next) body += R"(,"nextPageToken":")" + std::to_string(*next) + '"';
     return ok(body + '}');
 }

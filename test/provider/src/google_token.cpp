@@ -62,8 +62,10 @@ Answer Google::revoke(const Request& request)
         check = standin_.store.check_access(ProviderKind::google, token, now_);
     }
     if (check.state != TokenState::valid) {
-        return {400, R"({"error":"invalid_token","error_description":"Token expired or revoked"})",
-                json_type, {}};
+        return {400,
+                R"({"error":"invalid_token","error_description":"Token expired or revoked"})",
+                json_type,
+                {}};
     }
     standin_.store.revoke(*check.account);
     return {200, "{}", json_type, {}};

@@ -133,8 +133,7 @@ Json::Value Journal::list(const JournalFilter& filter) const
     }
     Json::Value value;
     value["count"] = requests.size();
-    value["first_kept"] =
-        Json::UInt64{entries_.empty() ? next_ : entries_.front().number};
+    value["first_kept"] = Json::UInt64{entries_.empty() ? next_ : entries_.front().number};
     value["last"] = Json::UInt64{next_ - 1};
     value["requests"] = std::move(requests);
     return value;

@@ -49,9 +49,9 @@ private:
         Time finished;
         Call call;
         std::string method, path, query, body;
-        std::string access;          ///< fingerprint of the access token sent
-        std::string refresh;         ///< fingerprint of the refresh token sent
-        std::string issued_access;   ///< fingerprints of the tokens answered
+        std::string access;         ///< fingerprint of the access token sent
+        std::string refresh;        ///< fingerprint of the refresh token sent
+        std::string issued_access;  ///< fingerprints of the tokens answered
         std::string issued_refresh;
         std::string client_id, grant_type;
         std::string outcome = "open";

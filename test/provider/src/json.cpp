@@ -56,11 +56,21 @@ std::optional<Json::Value> parse_json(std::string_view text)
 void append_text(std::string& out, const Json::Value& value)
 {
     switch (value.type()) {
-        case Json::nullValue: out += "null"; break;
-        case Json::booleanValue: out += value.asBool() ? "true" : "false"; break;
-        case Json::intValue: out += std::to_string(value.asLargestInt()); break;
-        case Json::uintValue: out += std::to_string(value.asLargestUInt()); break;
-        case Json::realValue: out += Json::valueToString(value.asDouble()); break;
+        case Json::nullValue:
+            out += "null";
+            break;
+        case Json::booleanValue:
+            out += value.asBool() ? "true" : "false";
+            break;
+        case Json::intValue:
+            out += std::to_string(value.asLargestInt());
+            break;
+        case Json::uintValue:
+            out += std::to_string(value.asLargestUInt());
+            break;
+        case Json::realValue:
+            out += Json::valueToString(value.asDouble());
+            break;
         case Json::stringValue: {
             const char* begin = nullptr;
             const char* end = nullptr;

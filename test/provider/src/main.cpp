@@ -80,9 +80,11 @@ int main(int argc, char** argv)
     CLI::App app{"Google Calendar and Zoom on loopback, for tests"};
     app.add_option("--http-port", options.http_port, "port of the plain listener, 0: a free one");
     app.add_option("--https-port", options.https_port, "port of the TLS listener, 0: a free one");
-    app.add_option("--ready-file", options.ready_file, "written when listening: ports and pid as JSON");
+    app.add_option("--ready-file", options.ready_file,
+                   "written when listening: ports and pid as JSON");
     app.add_option("--ca-file", options.ca_file, "where to write the CA certificate, PEM");
-    app.add_flag("--exit-with-parent", options.exit_with_parent, "end when the parent process ends");
+    app.add_flag("--exit-with-parent", options.exit_with_parent,
+                 "end when the parent process ends");
     CLI11_PARSE(app, argc, argv);
 
     try {

@@ -27,8 +27,7 @@ Server::Server(asio::io_context& io, std::uint16_t http_port, std::uint16_t http
 asio::awaitable<void> Server::accept(tcp::acceptor& acceptor, bool tls)
 {
     for (;;) {
-        auto [error, socket] =
-            co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
+        auto [error, socket] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
         if (error == asio::error::operation_aborted) co_return;
         if (error) {  // out of descriptors: others will be closed
             asio::steady_timer timer{acceptor.get_executor(), std::chrono::milliseconds{10}};

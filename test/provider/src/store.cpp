@@ -81,7 +81,8 @@ void Store::grant(Account& account, Time now, std::string access, std::string re
 {
     if (account.provider == ProviderKind::zoom) revoke(account);
     ++account.grants;
-    add_refresh(account, refresh.empty() ? new_refresh_token(account.provider) : std::move(refresh));
+    add_refresh(account,
+                refresh.empty() ? new_refresh_token(account.provider) : std::move(refresh));
     issue_access(account, now, std::move(access));
 }
 
@@ -95,9 +96,9 @@ void Store::add_refresh(Account& account, std::string token)
 void Store::issue_access(Account& account, Time now, std::string token)
 {
     account.access_token = token.empty() ? new_access_token(account.provider) : std::move(token);
-    access_.insert_or_assign(account.access_token, Token{&account, next_serial_++,
-                                                         now + account.options.expires_in,
-                                                         account.grants});
+    access_.insert_or_assign(
+        account.access_token,
+        Token{&account, next_serial_++, now + account.options.expires_in, account.grants});
 }
 
 void Store::rotate_refresh(Account& account, std::string_view used, Time now)

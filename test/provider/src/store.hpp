@@ -41,8 +41,9 @@ struct Meeting {
     Time ends_at{};
     bool listed = true;  ///< Zoom does not list instant meetings (PROVIDERS.md 2.2)
     bool deleted = false;
-    bool by_human = false;          ///< made in the provider's own pages
-    bool deleted_by_human = false;  ///< a Google event like this cannot be undeleted (PROVIDERS.md 1.6)
+    bool by_human = false;  ///< made in the provider's own pages
+    bool deleted_by_human =
+        false;  ///< a Google event like this cannot be undeleted (PROVIDERS.md 1.6)
     std::vector<std::string> properties;  ///< Google: private properties as "name=value"
     /// Google: the conference is still pending, for so many more answers, and what comes after them.
     bool pending = false;
@@ -60,7 +61,8 @@ struct AccountOptions {
     seconds rotation_grace{0};
     int daily_limit = 100;     ///< Zoom: creates and updates per UTC day; 0 = no limit
     bool meet_allowed = true;  ///< Google: the calendar can create hangoutsMeet conferences
-    std::optional<seconds> refresh_expires_in;  ///< Google apps in "Testing" say so (PROVIDERS.md 1.1)
+    std::optional<seconds>
+        refresh_expires_in;  ///< Google apps in "Testing" say so (PROVIDERS.md 1.1)
 };
 
 struct Account {
@@ -68,8 +70,8 @@ struct Account {
     std::string name;     ///< e-mail address
     std::string user_id;  ///< Zoom's host_id
     AccountOptions options;
-    std::string access_token;   ///< the newest
-    std::string refresh_token;  ///< the newest
+    std::string access_token;      ///< the newest
+    std::string refresh_token;     ///< the newest
     std::deque<Meeting> meetings;  ///< in order of creation; addresses are stable
     TextMap<Meeting*> by_id;
     /// Tokens with a serial below these marks are dead, or expired.

@@ -23,12 +23,18 @@ struct Scopes {
 Scopes scopes_for(Operation operation)
 {
     switch (operation) {
-        case Operation::create: return {"meeting:write:meeting", "meeting:write"};
-        case Operation::get: return {"meeting:read:meeting", "meeting:read"};
-        case Operation::list: return {"meeting:read:list_meetings", "meeting:read"};
-        case Operation::update: return {"meeting:update:meeting", "meeting:write"};
-        case Operation::remove: return {"meeting:delete:meeting", "meeting:write"};
-        default: return {"meeting:update:status", "meeting:write"};
+        case Operation::create:
+            return {"meeting:write:meeting", "meeting:write"};
+        case Operation::get:
+            return {"meeting:read:meeting", "meeting:read"};
+        case Operation::list:
+            return {"meeting:read:list_meetings", "meeting:read"};
+        case Operation::update:
+            return {"meeting:update:meeting", "meeting:write"};
+        case Operation::remove:
+            return {"meeting:delete:meeting", "meeting:write"};
+        default:
+            return {"meeting:update:status", "meeting:write"};
     }
 }
 
@@ -57,10 +63,14 @@ std::pair<std::string_view, std::string_view> validation_error(const Json::Value
     const auto longer = [&](const char* key, std::size_t limit) {
         return body.isMember(key) && (!body[key].isString() || body[key].asString().size() > limit);
     };
-    if (longer("topic", topic_limit)) return {"topic", "The topic must have at most 200 characters."};
-    if (longer("agenda", agenda_limit)) return {"agenda", "The agenda must have at most 2000 characters."};
-    if (longer("password", password_limit)) return {"password", "The password must have at most 10 characters."};
-    if (body.isMember("duration") && !body["duration"].isInt()) return {"duration", "Invalid field."};
+    if (longer("topic", topic_limit))
+        return {"topic", "The topic must have at most 200 characters."};
+    if (longer("agenda", agenda_limit))
+        return {"agenda", "The agenda must have at most 2000 characters."};
+    if (longer("password", password_limit))
+        return {"password", "The password must have at most 10 characters."};
+    if (body.isMember("duration") && !body["duration"].isInt())
+        return {"duration", "Invalid field."};
     if (body.isMember("type")) {
         const Json::Value& type = body["type"];
         constexpr std::array types{1, 2, 3, 8, 10};
@@ -71,7 +81,8 @@ std::pair<std::string_view, std::string_view> validation_error(const Json::Value
     if (body.isMember("start_time") && !parse_time(text_of(body, "start_time"))) {
         return {"start_time", "Invalid field."};
     }
-    if (body.isMember("settings") && !body["settings"].isObject()) return {"settings", "Invalid field."};
+    if (body.isMember("settings") && !body["settings"].isObject())
+        return {"settings", "Invalid field."};
     return {};
 }
 
@@ -125,7 +136,8 @@ bool Zoom::take_daily(Account& account)
         account.usage_day = today;
         account.usage = 0;
     }
-    if (account.options.daily_limit > 0 && account.usage >= account.options.daily_limit) return false;
+    if (account.options.daily_limit > 0 && account.usage >= account.options.daily_limit)
+        return false;
     ++account.usage;
     return true;
 }
@@ -163,10 +175,14 @@ Answer Zoom::act(const Call& call, const Request& request, const Effect* effect)
         return zoom_error(404, 3001, "Meeting does not exist: " + call.id + ".");
     }
     switch (call.operation) {
-        case Operation::get: return get(*meeting);
-        case Operation::update: return update(*account, *meeting, request);
-        case Operation::status: return status(*meeting, request);
-        default: break;
+        case Operation::get:
+            return get(*meeting);
+        case Operation::update:
+            return update(*account, *meeting, request);
+        case Operation::status:
+            return status(*meeting, request);
+        default:
+            break;
     }
     meeting->deleted = true;
     return {204, {}, json_type, {}};
@@ -261,7 +277,8 @@ Answer Zoom::update(Account& account, Meeting& meeting, const Request& request)
     // A start in the past is ignored, and the answer is still 204.
     const auto start = parse_time(text_of(*body, "start_time"));
     if (start && *start > now_) resource["start_time"] = iso_time(*start);
-    if (is_object_with(*body, "settings")) apply_settings(resource["settings"], (*body)["settings"]);
+    if (is_object_with(*body, "settings"))
+        apply_settings(resource["settings"], (*body)["settings"]);
     store(meeting, resource);
     return {204, {}, json_type, {}};
 }
