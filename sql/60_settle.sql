@@ -77,9 +77,13 @@ begin
                     -- a daemon of another version must not make a batch fail
                     when o.outcome = 'failed' and not exists (select from meetlink.reason k where k.code = o.reason)
                       then 'internal_defect'
+                    -- what made the connection inactive says more than that it is
+                    when o.reason = 'connection_inactive' then coalesce(dead.reason, o.reason)
                     else o.reason end as final_reason,
                case when w.write ->> 'verdict' = 'rejected' then 'settle' else o.stage end as final_stage,
-               case when w.write ->> 'verdict' = 'rejected' then w.write ->> 'detail' else o.detail end as final_detail,
+               case when w.write ->> 'verdict' = 'rejected' then w.write ->> 'detail'
+                    when o.reason = 'connection_inactive' then coalesce(dead.detail, o.detail)
+                    else o.detail end as final_detail,
                case when o.claim_id = any (lost) then 'lost'
                     when h.claim_id is null or w.write ->> 'verdict' = 'busy' then 'busy'
                     when w.write ->> 'verdict' = 'unwanted' then 'lost'
@@ -91,6 +95,11 @@ begin
                  retry_after_s double precision, timings jsonb)
         cross join lateral (select writes -> o.claim_id::text as write) w
         left join unnest(held) h on h.claim_id = o.claim_id
+        left join lateral (
+            select f.last_reason as reason, f.last_detail as detail
+            from meetlink.refresh f join meetlink.reason k on k.code = f.last_reason
+            where f.owner_id = h.owner_id and f.provider = h.provider
+              and k.scope = 'connection' and k.disposition = 'block') dead on true
     ),
     -- What follows from it: the state, and the time of the next attempt.
     decided as materialized (

@@ -60,8 +60,8 @@ begin
             else coalesce((select r.title from meetlink.reason r where r.code = a.reason), a.reason)
                  || format(' (at stage %s%s).', a.stage, coalesce(', HTTP ' || a.http_status, ''))
                  || coalesce(' ' || a.detail, '') end
-            || coalesce(' It took ' || round((a.timings ->> 'attempt_ms')::numeric) || ' ms'
-                        || coalesce(', of these ' || round((a.timings ->> 'http_ms')::numeric) || ' ms in the last HTTP request', '') || '.', '')
+            || coalesce(' It took ' || round((a.timings ->> 'attempt_ms')::numeric, 1) || ' ms'
+                        || coalesce(', of these ' || round((a.timings ->> 'http_ms')::numeric, 1) || ' ms in the last HTTP request', '') || '.', '')
             || coalesce(' Next try: ' || meetlink.utc(a.next_at) || '.', '');
         return next;
     end loop;

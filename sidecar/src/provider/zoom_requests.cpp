@@ -84,8 +84,10 @@ http::Request create(const config::Provider& settings, const Secret& access_toke
 {
     Json::Value body = schedule(request);
     body["type"] = 2;  // scheduled
-    body["agenda"] =
-        tag(request) + " Made by meetlink. Keep this mark: it ties the meeting to its session.";
+    // the tag is for us; the key in clear is for a person who looks at the meeting in Zoom
+    const std::string key = truncate_characters(one_line(request.session_id), 100);
+    body["agenda"] = tag(request) + " Made by meetlink for session " + key +
+                     ". Keep this mark: it ties the meeting to its session.";
     Json::Value& options = body["settings"];
     options["join_before_host"] = true;
     options["waiting_room"] = false;  // it would disable join_before_host

@@ -63,6 +63,14 @@ Json::Value create_account(Standin& standin, const Json::Value& description)
     return describe_account(account);
 }
 
+/// Google: our private property; Zoom: anywhere in the agenda, which a client may begin with a hash.
+bool is_of_session(const Meeting& meeting, std::string_view session)
+{
+    if (contains_word(meeting.tag, session)) return true;
+    const auto resource = parse_json(meeting.resource);
+    return resource && contains_word(text_of(*resource, "agenda"), session);
+}
+
 }  // namespace
 
 Json::Value create_accounts(Standin& standin, const Json::Value& description)
@@ -109,7 +117,7 @@ Json::Value list_meetings(const Standin& standin, const MeetingFilter& filter)
         if (!filter.account.empty() && filter.account != account->name) continue;
         for (const Meeting& meeting : account->meetings) {
             if (!filter.tag.empty() && filter.tag != meeting.tag) continue;
-            if (!filter.session.empty() && !contains_word(meeting.tag, filter.session)) continue;
+            if (!filter.session.empty() && !is_of_session(meeting, filter.session)) continue;
             Json::Value item;
             item["provider"] = std::string{name(account->provider)};
             item["account"] = account->name;
