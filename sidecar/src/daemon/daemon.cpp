@@ -115,7 +115,9 @@ void Daemon::stop()
     claimer_.stop();
     limits_.close();  // what has not started yet is given back at once
     if (registration_.daemon_id == 0) {
-        work_.stop();  // never connected: nothing to give back
+        // never connected: nothing to give back, and nothing to wait for
+        work_.stop();
+        upkeep_.stop();
     }
     stopping_.notify_all();
 }
@@ -204,6 +206,7 @@ asio::awaitable<std::optional<int>> Daemon::first_connection()
         if (problem && !may_pass(*problem)) {
             print(*problem);
             work_.stop();
+            listen_.stop();
             co_return exit_unusable;
         }
         if (problem) {

@@ -107,7 +107,10 @@ asio::awaitable<Expected<Connection::Handle>> connect(asio::any_io_executor exec
 {
     auto candidates = servers(conninfo);
     if (const auto* problem = std::get_if<std::string>(&candidates)) {
-        co_return Error::lost(*problem, false);
+        Error error;  // of the string, not of a connection
+        error.message = *problem;
+        error.hint = "See database.conninfo.";
+        co_return error;
     }
     Error last;
     for (auto& keywords : std::get<std::vector<Keywords>>(candidates)) {
