@@ -14,7 +14,7 @@ cmake_options = -G Ninja -D MEETLINK_WERROR=$(if $(filter true,$(CI)),ON,OFF) \
 
 all: extension daemon ## build the extension and the daemon, build/meetlinkd
 
-demo: install-build extension tests private-postgres ## show the main job on a private server (KEEP=1 leaves it running)
+demo: install-build extension stage private-postgres ## show the main job on a private server (KEEP=1 leaves it running)
 	@.dev/as-user test/demo/run
 
 check: install-check extension tests sanitized private-postgres ## install what is missing, build, run every test
@@ -56,6 +56,9 @@ daemon:
 tests:
 	@.dev/build-daemon build/daemon build all -- $(cmake_options) -D MEETLINK_TESTS=ON
 
+stage:
+	@.dev/build-daemon build/daemon build meetlinkd standin -- $(cmake_options) -D MEETLINK_TESTS=ON
+
 sanitized:
 	@.dev/build-daemon build/asan/cmake build/asan meetlinkd -- $(cmake_options) \
 		-D "MEETLINK_SANITIZE=address;undefined"
@@ -66,4 +69,4 @@ private-postgres: extension
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
 .PHONY: all demo check check-all install lint format clean help install-build install-check install-lint \
-	extension daemon tests sanitized private-postgres
+	extension daemon tests stage sanitized private-postgres
