@@ -1,4 +1,4 @@
-// reason.hpp and the table meetlink.reason name the same reasons in the same order.
+// reason.hpp, the table meetlink.reason and README.md name the same reasons in the same order.
 
 #include "reason.hpp"
 
@@ -32,6 +32,32 @@ TEST(Reason, HeaderAndTableAgree)
 {
     const std::vector<std::string> header(reason_codes.begin(), reason_codes.end());
     EXPECT_EQ(codes_of_the_table(), header);
+}
+
+/// "code | title" of every row that `row` finds in a file, with SQL's doubled quotes undone.
+std::vector<std::string> codes_and_titles(const char* path, const char* row)
+{
+    std::ifstream file(path);
+    EXPECT_TRUE(file) << path;
+    std::vector<std::string> found;
+    std::smatch match;
+    const std::regex pattern(row);
+    for (std::string line; std::getline(file, line);) {
+        if (std::regex_search(line, match, pattern)) {
+            const std::string title = std::regex_replace(match[2].str(), std::regex("''"), "'");
+            found.push_back(match[1].str() + " | " + title);
+        }
+    }
+    return found;
+}
+
+TEST(Reason, ReadmeAndTableAgree)
+{
+    const auto table = codes_and_titles(MEETLINK_REASON_SQL, R"(^\('([a-z_]+)', +'(.*)',$)");
+    const auto readme = codes_and_titles(
+        MEETLINK_README, R"(^\| `([a-z_]+)` \| ([^|]+) \| (?:nobody|tutor|admin|oper|devel))");
+    EXPECT_EQ(table.size(), reason_codes.size());
+    EXPECT_EQ(readme, table);
 }
 
 TEST(Reason, CodeNamesTheEnumerator)
