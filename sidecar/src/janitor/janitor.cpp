@@ -59,6 +59,14 @@ void Janitor::stop()
     stopping_.notify_all();
 }
 
+void Janitor::warn(std::string_view event, std::string_view message,
+                   const postgres::Error& error) const
+{
+    if (!stopped_) {
+        log::warning(event, message, {{"error", error.describe()}});
+    }
+}
+
 /// False: it is over.
 asio::awaitable<bool> Janitor::wait_until(Clock::time_point time)
 {
@@ -89,8 +97,7 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
         listener_.next_probe(registration_.daemon_id)};
     const auto answer = co_await upkeep_.query(housekeep_statement, std::move(parameters));
     if (!answer) {
-        log::warning("housekeeping_failed", "could not do the housekeeping",
-                     {{"error", answer.error().describe()}});
+        warn("housekeeping_failed", "could not do the housekeeping", answer.error());
         co_return answer.error();
     }
     const auto row = answer->only();
@@ -128,8 +135,7 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
         std::vector<postgres::Parameter> parameters{std::to_string(sweep_rows)};
         const auto answer = co_await upkeep_.query(sweep_statement, std::move(parameters));
         if (!answer) {
-            log::warning("sweep_failed", "could not sweep for unflagged sessions",
-                         {{"error", answer.error().describe()}});
+            warn("sweep_failed", "could not sweep for unflagged sessions", answer.error());
             co_return answer.error();
         }
         const auto row = answer->only();
@@ -163,8 +169,7 @@ asio::awaitable<void> Janitor::keep_leases()
         const auto until = Clock::now() + options_.lease;  // before it is sent: see Lease
         const auto answer = co_await work_.query(renew_statement, std::move(parameters));
         if (!answer) {
-            log::warning("renewal_failed", "could not renew the leases of claims",
-                         {{"claims", asked.size()}, {"error", answer.error().describe()}});
+            warn("renewal_failed", "could not renew the leases of claims", answer.error());
             continue;
         }
         std::vector<std::int64_t> kept;

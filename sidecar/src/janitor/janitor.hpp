@@ -48,6 +48,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> keep_sweeping();
     [[nodiscard]] boost::asio::awaitable<void> keep_leases();
     [[nodiscard]] boost::asio::awaitable<void> watch_leases();
+    void warn(std::string_view event, std::string_view message, const postgres::Error& error) const;
     [[nodiscard]] boost::asio::awaitable<bool> wait_until(Clock::time_point time);
 
     postgres::Session& work_;
