@@ -152,7 +152,8 @@ asio::awaitable<Result<Meeting>> Google::wait_for_link(Run& run, Event event, bo
                 co_return existing(unusable(answer, Stage::poll, Reason::conference_pending,
                                             "the conference is still pending"));
             }
-            co_await pause(pace_.conference[polls++]);
+            const auto wait = pace_.conference[polls++];
+            co_await pause(wait);
             next = google::get(settings(), run.access_token, id);
         } else if (event.conference == Conference::failed ||
                    (event.conference == Conference::absent && (adopted || renewals > 0))) {

@@ -124,7 +124,7 @@ asio::awaitable<Result<Meeting>> Zoom::adopt(Run& run, std::vector<ZoomMeeting> 
     }
     // From here on the link is certain. What fails now is left: people wait for the link.
     for (auto duplicate = found.begin() + 1; duplicate != found.end(); ++duplicate) {
-        co_await cancel(duplicate->id, run.access_token);
+        std::ignore = co_await cancel(duplicate->id, run.access_token);
     }
     if (kept.starts_at && *kept.starts_at != run.request.starts_at) {
         http::Request move = zoom::reschedule(settings(), run.access_token, kept.id, run.request);
