@@ -22,20 +22,21 @@ using namespace meetlink;
 /// The first SIGTERM or SIGINT stops, the second one ends the process at once.
 void watch_signals(asio::signal_set& signals, daemon::Daemon& meetlinkd, bool stopping)
 {
-    signals.async_wait([&signals, &meetlinkd, stopping](boost::system::error_code over, int signal) {
-        if (over) {
-            return;
-        }
-        if (signal == SIGHUP) {
-            log::info("ignored", "SIGHUP: the configuration is read at start only", {});
-        } else if (stopping) {
-            std::_Exit(128 + signal);
-        } else {
-            log::info("signal", "asked to stop", {{"signal", signal}});
-            meetlinkd.stop();
-        }
-        watch_signals(signals, meetlinkd, stopping || signal != SIGHUP);
-    });
+    signals.async_wait(
+        [&signals, &meetlinkd, stopping](boost::system::error_code over, int signal) {
+            if (over) {
+                return;
+            }
+            if (signal == SIGHUP) {
+                log::info("ignored", "SIGHUP: the configuration is read at start only", {});
+            } else if (stopping) {
+                std::_Exit(128 + signal);
+            } else {
+                log::info("signal", "asked to stop", {{"signal", signal}});
+                meetlinkd.stop();
+            }
+            watch_signals(signals, meetlinkd, stopping || signal != SIGHUP);
+        });
 }
 
 int run(const config::Config& config, daemon::Mode mode)

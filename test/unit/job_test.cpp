@@ -59,7 +59,10 @@ std::string reason(const Claim& claim, const provider::Provider* provider = &zoo
     return problem ? std::string{code(problem->reason)} : "none";
 }
 
-TEST(CannotStart, AGoodClaimStarts) { EXPECT_EQ(reason(good()), "none"); }
+TEST(CannotStart, AGoodClaimStarts)
+{
+    EXPECT_EQ(reason(good()), "none");
+}
 
 TEST(CannotStart, EachBadClaimHasItsReason)
 {

@@ -135,9 +135,8 @@ protected:
     }
 
     boost::asio::io_context loop_;
-    Limits limits_{loop_.get_executor(),
-                   {{"zoom", {.max_per_connection = 2, .max_per_second = 1000}}},
-                   quick};
+    Limits limits_{
+        loop_.get_executor(), {{"zoom", {.max_per_connection = 2, .max_per_second = 1000}}}, quick};
     std::list<Limits::Permit> permits_;
     int answers_ = 0;
 };

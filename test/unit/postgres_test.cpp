@@ -44,7 +44,8 @@ std::string value(const Keywords& keywords, const std::string& keyword)
 
 std::vector<Keywords> parsed(const std::string& text)
 {
-    return std::get<std::vector<Keywords>>(servers({.text = text, .application_name = "meetlinkd x"}));
+    return std::get<std::vector<Keywords>>(
+        servers({.text = text, .application_name = "meetlinkd x"}));
 }
 
 TEST(Conninfo, AddsItsDefaultsUnlessTheyAreSet)

@@ -24,9 +24,10 @@ const Cipher cipher{Secret{"key"}};
 /// A connection's row, and the refresh lease.
 class FakeStore final : public Store {
 public:
-    Stored row{.found = true, .usable = true, .access = {}, .refresh = {}, .expires_at = {}, .print = 1};
-    int busy = 0;              ///< so many times somebody else holds the lease
-    int store_failures = 0;    ///< so many times storing fails
+    Stored row{
+        .found = true, .usable = true, .access = {}, .refresh = {}, .expires_at = {}, .print = 1};
+    int busy = 0;            ///< so many times somebody else holds the lease
+    int store_failures = 0;  ///< so many times storing fails
     std::function<void()> before_store;
     std::vector<std::string> calls;
 
@@ -35,8 +36,8 @@ public:
     {
         row.access = cipher.encrypt(Secret{access}, Format::aes_256_cbc, "");
         row.refresh = cipher.encrypt(Secret{refresh}, Format::aes_256_cbc, "");
-        row.expires_at = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) +
-                         expires_in;
+        row.expires_at =
+            std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) + expires_in;
         row.print = *row.print + 1;
     }
 
@@ -180,11 +181,12 @@ protected:
     asio::io_context loop_;
     FakeStore store_;
     FakeProvider zoom_;
-    Keeper keeper_{loop_.get_executor(),
-                   store_,
-                   cipher,
-                   [this](std::string_view) { return &zoom_; },
-                   {.http_timeout = 0ms, .look_again = 1ms, .store_again = 1ms, .store_attempts = 3}};
+    Keeper keeper_{
+        loop_.get_executor(),
+        store_,
+        cipher,
+        [this](std::string_view) { return &zoom_; },
+        {.http_timeout = 0ms, .look_again = 1ms, .store_again = 1ms, .store_attempts = 3}};
 };
 
 TEST_F(KeeperTest, AValidTokenIsUsedAsItIs)
@@ -238,7 +240,8 @@ TEST_F(KeeperTest, WhatSomebodyElseRefreshedIsUsed)
     const auto claimed = store_.row;
     store_.put("theirs", "their-refresh");
     EXPECT_EQ(run(keeper_.usable(ann, claimed)), "theirs");
-    EXPECT_EQ(store_.calls, (std::vector<std::string>{"begin", "end"})) << "and the lease is given back";
+    EXPECT_EQ(store_.calls, (std::vector<std::string>{"begin", "end"}))
+        << "and the lease is given back";
     EXPECT_TRUE(zoom_.sent.empty());
 }
 

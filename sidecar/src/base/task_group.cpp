@@ -15,10 +15,9 @@ TaskGroup::TaskGroup(asio::any_io_executor executor) : executor_(executor), ende
 void TaskGroup::spawn(std::string name, asio::awaitable<void> task)
 {
     ++running_;
-    asio::co_spawn(executor_, std::move(task),
-                   [this, name = std::move(name)](const std::exception_ptr& thrown) {
-                       ended(name, thrown);
-                   });
+    asio::co_spawn(
+        executor_, std::move(task),
+        [this, name = std::move(name)](const std::exception_ptr& thrown) { ended(name, thrown); });
 }
 
 void TaskGroup::spawn(std::string name, asio::awaitable<void> task,

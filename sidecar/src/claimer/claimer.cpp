@@ -97,7 +97,8 @@ asio::awaitable<bool> Claimer::wait_for_work()
             const bool connected = co_await session_.until_connected();
             co_return connected && !stopped_;
         }
-        const auto next = unfinished_ ? limits_.next_change(Clock::now()) : Clock::time_point::max();
+        const auto next =
+            unfinished_ ? limits_.next_change(Clock::now()) : Clock::time_point::max();
         if (options_.until_drained && leases_.size() == 0 && next > Clock::now() + patience) {
             co_return false;
         }

@@ -65,7 +65,7 @@ private:
     Leases& leases_;
     Options options_;
     Start start_;
-    bool rung_ = true;        ///< something may be due that could be taken now
+    bool rung_ = true;         ///< something may be due that could be taken now
     bool unfinished_ = false;  ///< something may be due that could not be taken
     bool stopped_ = false;
     bool failed_ = false;

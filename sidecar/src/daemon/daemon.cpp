@@ -99,12 +99,12 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
 asio::awaitable<int> Daemon::run()
 {
     switch (mode_) {
-    case Mode::check:
-        co_return co_await check();
-    case Mode::once:
-        co_return co_await once();
-    case Mode::serve:
-        break;
+        case Mode::check:
+            co_return co_await check();
+        case Mode::once:
+            co_return co_await once();
+        case Mode::serve:
+            break;
     }
     co_return co_await serve();
 }
@@ -283,7 +283,8 @@ asio::awaitable<void> Daemon::wind_down()
     http_.close();
     const bool ended = co_await stages_.joined_until(hard + std::chrono::seconds{1});
     if (!ended || jobs_.in_flight() > 0 || tokens_.refreshing() > 0) {
-        log::warning("stopped_late", "stopped with work under way; its claims run out by themselves",
+        log::warning("stopped_late",
+                     "stopped with work under way; its claims run out by themselves",
                      {{"jobs", jobs_.in_flight()}, {"refreshes", tokens_.refreshing()}});
         std::_Exit(failed_ ? exit_failed : exit_ok);  // coroutines still hold on to what would die
     }

@@ -83,7 +83,7 @@ private:
     settle::Settler settler_;
     Janitor janitor_;
 
-    TaskGroup stages_;   ///< listener's, janitor's, settler's and the sessions' loops
+    TaskGroup stages_;  ///< listener's, janitor's, settler's and the sessions' loops
     TaskGroup claiming_;
 };
 

@@ -29,8 +29,7 @@ constexpr Statement attachment_statement{"setup_attachment",
                                          "select 1 from meetlink.require_attachment()"};
 
 constexpr Statement register_statement{
-    "register_daemon",
-    "select daemon_id, released, tenant from meetlink.register_daemon($1, $2)"};
+    "register_daemon", "select daemon_id, released, tenant from meetlink.register_daemon($1, $2)"};
 
 Error problem(std::string message, std::string hint)
 {
@@ -60,9 +59,9 @@ asio::awaitable<std::vector<Error>> find_problems(postgres::Connection& connecti
     const auto role = row.get<std::string>("role");
     const auto extension = row.get<std::optional<std::string>>("extension");
     if (row.get<bool>("standby")) {
-        problems.push_back(
-            problem("the server is a standby, which cannot be written to",
-                    "Name all servers in database.conninfo, with target_session_attrs=read-write."));
+        problems.push_back(problem(
+            "the server is a standby, which cannot be written to",
+            "Name all servers in database.conninfo, with target_session_attrs=read-write."));
     }
     if (!extension) {
         problems.push_back(
@@ -78,9 +77,9 @@ asio::awaitable<std::vector<Error>> find_problems(postgres::Connection& connecti
             "owner of the tables: SELECT meetlink.attach()"));
     }
     if (!row.get<bool>("entitled")) {
-        problems.push_back(problem("role \"" + role + "\" has not the rights of meetlink_sidecar",
-                                   "GRANT meetlink_sidecar TO \"" + role +
-                                       "\"; (the role must have INHERIT)"));
+        problems.push_back(
+            problem("role \"" + role + "\" has not the rights of meetlink_sidecar",
+                    "GRANT meetlink_sidecar TO \"" + role + "\"; (the role must have INHERIT)"));
         co_return problems;
     }
     const auto attachment = co_await connection.query(attachment_statement);
@@ -115,7 +114,7 @@ bool may_pass(const Error& error)
     }
     // libpq has no SQLSTATE for a refused connection: only the server's words, when it spoke
     static constexpr std::array<std::string_view, 6> passing{
-        "starting up", "shutting down",       "recovery",
+        "starting up", "shutting down",        "recovery",
         "too many",    "connection slots are", "not yet accepting connections"};
     return error.message.find("FATAL:") == std::string::npos ||
            std::any_of(passing.begin(), passing.end(), [&](const auto& words) {

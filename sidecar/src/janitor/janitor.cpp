@@ -29,9 +29,9 @@ constexpr std::chrono::milliseconds grain{20};
 
 }  // namespace
 
-Janitor::Janitor(asio::any_io_executor executor, postgres::Session& work,
-                 postgres::Session& upkeep, const daemon::Registration& registration,
-                 Leases& leases, Listener& listener, Options options, Callbacks callbacks)
+Janitor::Janitor(asio::any_io_executor executor, postgres::Session& work, postgres::Session& upkeep,
+                 const daemon::Registration& registration, Leases& leases, Listener& listener,
+                 Options options, Callbacks callbacks)
     : work_(work),
       upkeep_(upkeep),
       registration_(registration),
@@ -92,9 +92,9 @@ asio::awaitable<void> Janitor::keep_house()
 
 asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
 {
-    std::vector<postgres::Parameter> parameters{
-        std::to_string(registration_.daemon_id), std::to_string(leases_.size()),
-        listener_.next_probe(registration_.daemon_id)};
+    std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
+                                                std::to_string(leases_.size()),
+                                                listener_.next_probe(registration_.daemon_id)};
     const auto answer = co_await upkeep_.query(housekeep_statement, std::move(parameters));
     if (!answer) {
         warn("housekeeping_failed", "could not do the housekeeping", answer.error());

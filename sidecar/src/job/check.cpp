@@ -30,9 +30,9 @@ std::optional<Failure> cannot_start(const Claim& claim, const provider::Provider
                                     std::chrono::system_clock::time_point now)
 {
     if (provider == nullptr) {
-        return refused(Reason::unknown_provider, claim.provider
-                                                     ? "the session's provider is " + *claim.provider
-                                                     : "the session has no provider");
+        return refused(Reason::unknown_provider,
+                       claim.provider ? "the session's provider is " + *claim.provider
+                                      : "the session has no provider");
     }
     if (!provider->configured()) {
         return refused(Reason::provider_not_configured,
@@ -54,9 +54,9 @@ std::optional<Failure> cannot_start(const Claim& claim, const provider::Provider
         return refused(Reason::session_over, "the session ended at " + rfc3339(*claim.ends_at));
     }
     if (!claim.owner_id || !claim.connection.found) {
-        return refused(Reason::no_connection, claim.owner_id
-                                                  ? "the owner has no connection for " + *claim.provider
-                                                  : "the session has no owner");
+        return refused(Reason::no_connection,
+                       claim.owner_id ? "the owner has no connection for " + *claim.provider
+                                      : "the session has no owner");
     }
     if (!claim.connection.usable) {
         return refused(Reason::connection_inactive, "the connection is not active and connected");

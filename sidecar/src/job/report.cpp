@@ -21,8 +21,9 @@ void log_result(const Claim& claim, const settle::Outcome& outcome,
                    {"token_ms", outcome.token_took},
                    {"http_ms", outcome.timings.total}});
     } else {
-        log::warning("link_not_stored", "a meeting was made, but the session wants no link any more "
-                                        "or the claim was lost",
+        log::warning("link_not_stored",
+                     "a meeting was made, but the session wants no link any more "
+                     "or the claim was lost",
                      {{"session", claim.session_id},
                       {"provider", *claim.provider},
                       {"meeting", meeting.external_id},

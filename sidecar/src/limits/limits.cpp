@@ -9,16 +9,16 @@ namespace asio = boost::asio;
 bool concerns_the_provider(Reason reason)
 {
     switch (reason) {
-    case Reason::client_rejected:
-    case Reason::api_disabled:
-    case Reason::quota_exceeded:
-    case Reason::answer_unreadable:
-    case Reason::provider_unavailable:
-    case Reason::provider_timeout:
-    case Reason::network_error:
-        return true;
-    default:
-        return false;
+        case Reason::client_rejected:
+        case Reason::api_disabled:
+        case Reason::quota_exceeded:
+        case Reason::answer_unreadable:
+        case Reason::provider_unavailable:
+        case Reason::provider_timeout:
+        case Reason::network_error:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -123,7 +123,8 @@ std::vector<std::string> Limits::skip(Clock::time_point now)
         }
     }
     for (const auto& [key, slots] : connections_) {
-        if (slots.working + slots.waiting >= providers_.at(key.provider).limits.max_per_connection) {
+        if (slots.working + slots.waiting >=
+            providers_.at(key.provider).limits.max_per_connection) {
             keys.push_back(key.text());
         }
     }

@@ -20,15 +20,15 @@ Error pooler()
 {
     Error error;
     error.message = "the database connection goes through a transaction pooler";
-    error.hint = "Give meetlinkd a direct connection or a pool in session mode: LISTEN and prepared "
-                 "statements need one server session each.";
+    error.hint =
+        "Give meetlinkd a direct connection or a pool in session mode: LISTEN and prepared "
+        "statements need one server session each.";
     return error;
 }
 
 }  // namespace
 
-Listener::Listener(postgres::Session& session, postgres::Session& other,
-                   std::function<void()> ring)
+Listener::Listener(postgres::Session& session, postgres::Session& other, std::function<void()> ring)
     : session_(session), other_(other), ring_(std::move(ring))
 {
     session_.on_connect([this](postgres::Connection& connection) { return listen(connection); });
@@ -53,8 +53,8 @@ asio::awaitable<std::optional<Error>> Listener::listen(postgres::Connection& con
         co_return after.error();
     }
     const auto pid = before->only().get<int>("pid");
-    const bool own = after->only().get<int>("pid") == pid && before->only().get<bool>("listening") &&
-                     after->only().get<bool>("listening");
+    const bool own = after->only().get<int>("pid") == pid &&
+                     before->only().get<bool>("listening") && after->only().get<bool>("listening");
     const bool shared = elsewhere && (elsewhere->only().get<int>("pid") == pid ||
                                       elsewhere->only().get<bool>("listening"));
     if (!own || shared) {

@@ -79,8 +79,8 @@ asio::awaitable<Expected<Connection::Handle>> connect_to(asio::any_io_executor e
         throw std::bad_alloc{};
     }
     const auto until = Clock::now() + connect_timeout(handle.get());
-    auto next = PQstatus(handle.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED
-                                                         : PGRES_POLLING_WRITING;
+    auto next =
+        PQstatus(handle.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     while (next != PGRES_POLLING_OK) {
         if (next == PGRES_POLLING_FAILED) {
             co_return Error::of(handle.get());

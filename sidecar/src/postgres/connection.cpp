@@ -205,38 +205,38 @@ void Connection::take_result(PGresult* result, Pending& pending)
 {
     const Rows rows{result};  // owns it
     switch (PQresultStatus(result)) {
-    case PGRES_PIPELINE_SYNC: {
-        const auto done = std::move(pending_.front());
-        pending_.pop_front();
-        if (!done->answer) {
-            done->answer = Rows{};
+        case PGRES_PIPELINE_SYNC: {
+            const auto done = std::move(pending_.front());
+            pending_.pop_front();
+            if (!done->answer) {
+                done->answer = Rows{};
+            }
+            done->answered.cancel();
+            const auto& state = *done->answer ? std::string{} : done->answer->error().sqlstate;
+            if (state == "26000" || state == "0A000") {
+                // a prepared statement is gone (a transaction pooler), or its result has another shape
+                // since an upgrade: a new connection prepares it anew
+                fail(Error::lost("a prepared statement is no longer valid", true));
+            }
+            break;
         }
-        done->answered.cancel();
-        const auto& state = *done->answer ? std::string{} : done->answer->error().sqlstate;
-        if (state == "26000" || state == "0A000") {
-            // a prepared statement is gone (a transaction pooler), or its result has another shape
-            // since an upgrade: a new connection prepares it anew
-            fail(Error::lost("a prepared statement is no longer valid", true));
-        }
-        break;
-    }
-    case PGRES_COMMAND_OK:
-    case PGRES_TUPLES_OK:
-        pending.preparing = false;
-        if (!pending.answer) {
-            pending.answer = rows;
-        }
-        if (*pending.answer) {
-            pending.answer = rows;  // the Parse is followed by the Execute
-        }
-        break;
-    case PGRES_PIPELINE_ABORTED:
-        break;
-    default:
-        if (pending.preparing) {
-            prepared_.erase(pending.name);
-        }
-        pending.answer = Error::of(result);
+        case PGRES_COMMAND_OK:
+        case PGRES_TUPLES_OK:
+            pending.preparing = false;
+            if (!pending.answer) {
+                pending.answer = rows;
+            }
+            if (*pending.answer) {
+                pending.answer = rows;  // the Parse is followed by the Execute
+            }
+            break;
+        case PGRES_PIPELINE_ABORTED:
+            break;
+        default:
+            if (pending.preparing) {
+                prepared_.erase(pending.name);
+            }
+            pending.answer = Error::of(result);
     }
 }
 

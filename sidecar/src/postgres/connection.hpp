@@ -70,8 +70,8 @@ public:
 
 private:
     struct Pending {
-        std::string name;         ///< of the statement
-        bool preparing = false;   ///< the first result answers the Parse
+        std::string name;        ///< of the statement
+        bool preparing = false;  ///< the first result answers the Parse
         std::optional<Answer> answer;
         boost::asio::steady_timer answered;
     };

@@ -50,9 +50,8 @@ Error Error::of(PGconn* connection)
 
 Error Error::lost(std::string message, bool outcome_unknown)
 {
-    return {.message = std::move(message),
-            .connection_lost = true,
-            .outcome_unknown = outcome_unknown};
+    return {
+        .message = std::move(message), .connection_lost = true, .outcome_unknown = outcome_unknown};
 }
 
 std::string Error::describe() const

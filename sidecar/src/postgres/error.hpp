@@ -11,10 +11,10 @@ namespace meetlink::postgres {
 
 /// Why a statement, or a connection, failed: answers what the caller asks rather than naming classes.
 struct Error {
-    std::string message{};   ///< one line, without the server's "ERROR:" prefix
-    std::string detail{};    ///< may quote stored values: shown only where describe() does
+    std::string message{};  ///< one line, without the server's "ERROR:" prefix
+    std::string detail{};   ///< may quote stored values: shown only where describe() does
     std::string hint{};
-    std::string sqlstate{};  ///< five characters; empty when the server did not answer
+    std::string sqlstate{};        ///< five characters; empty when the server did not answer
     bool connection_lost = false;  ///< the connection is dead, a new one is needed
     bool outcome_unknown = false;  ///< the statement was sent and may have been carried out
 

@@ -10,7 +10,6 @@
 #include "provider/answer.hpp"
 #include "provider/google_requests.hpp"
 #include "provider/link_check.hpp"
-#include "provider/schedule_check.hpp"
 #include "provider/token_answer.hpp"
 
 namespace meetlink::provider {
@@ -42,44 +41,15 @@ Failure existing(Failure failure)
 
 Google::Google(config::Provider settings, http::Sender& sender,
                std::chrono::milliseconds http_timeout, GooglePace pace)
-    : settings_(std::move(settings)),
-      sender_(sender),
-      http_timeout_(http_timeout),
-      pace_(std::move(pace))
+    : RestProvider(std::move(settings), sender, http_timeout), pace_(std::move(pace))
 {
-}
-
-bool Google::configured() const
-{
-    return !settings_.client_id.empty() && !settings_.client_secret.empty();
-}
-
-asio::awaitable<http::Response> Google::send(http::Request request, http::Timings& timings)
-{
-    request.timeout = http_timeout_;
-    http::Response response = co_await sender_.send(std::move(request));
-    timings = response.timings;
-    co_return response;
-}
-
-asio::awaitable<CreateOutcome> Google::create(MeetingRequest request, const Secret& access_token)
-{
-    Run run{std::move(request), access_token, {}};
-    Result<Meeting> result = co_await make(run);
-    co_return CreateOutcome{std::move(result), run.request.generation, run.timings};
 }
 
 asio::awaitable<Result<Meeting>> Google::make(Run& run)
 {
-    if (auto problem = token_problem(run.access_token, Stage::create)) {
-        co_return std::move(*problem);
-    }
-    if (auto problem = schedule_problem(run.request)) {
-        co_return std::move(*problem);
-    }
     for (int burnt = 0; burnt < max_burnt_ids; ++burnt) {
-        http::Request insert = google::insert(settings_, run.access_token, run.request);
-        const http::Response answer = co_await send(std::move(insert), run.timings);
+        http::Request insert = google::insert(settings(), run.access_token, run.request);
+        const http::Response answer = co_await send(std::move(insert), run);
         const std::string id = google::event_id(run.request);
         const std::string session = google::session_property(run.request);
         if (succeeded(answer)) {
@@ -124,8 +94,8 @@ asio::awaitable<Result<Meeting>> Google::make(Run& run)
 asio::awaitable<Result<std::optional<Event>>> Google::look_up(Run& run, std::string id)
 {
     for (std::size_t tries = 0;; ++tries) {
-        http::Request get = google::get(settings_, run.access_token, id);
-        const http::Response answer = co_await send(std::move(get), run.timings);
+        http::Request get = google::get(settings(), run.access_token, id);
+        const http::Response answer = co_await send(std::move(get), run);
         if (succeeded(answer)) {
             std::optional<Event> event = google::read_event(answer.body);
             if (!event || event->id != id) {
@@ -152,8 +122,8 @@ asio::awaitable<void> Google::reschedule(Run& run, Event& event)
     if (event.starts_at == run.request.starts_at && event.ends_at == run.request.ends_at) {
         co_return;
     }
-    http::Request patch = google::reschedule(settings_, run.access_token, event.id, run.request);
-    const http::Response answer = co_await send(std::move(patch), run.timings);
+    http::Request patch = google::reschedule(settings(), run.access_token, event.id, run.request);
+    const http::Response answer = co_await send(std::move(patch), run);
     if (succeeded(answer)) {
         auto changed = google::read_event(answer.body);
         if (changed && changed->id == event.id) {
@@ -169,7 +139,7 @@ asio::awaitable<Result<Meeting>> Google::wait_for_link(Run& run, Event event, bo
     int renewals = 0;
     http::Response answer;  // what the event was read from, for the words of a failure
     answer.status = 200;
-    answer.host = http::parse_url(settings_.api_base).value_or(http::Url{}).host;
+    answer.host = http::parse_url(settings().api_base).value_or(http::Url{}).host;
     for (;;) {
         if (event.cancelled) {
             ++run.request.generation;
@@ -182,8 +152,9 @@ asio::awaitable<Result<Meeting>> Google::wait_for_link(Run& run, Event event, bo
                 co_return existing(unusable(answer, Stage::poll, Reason::conference_pending,
                                             "the conference is still pending"));
             }
-            co_await pause(pace_.conference[polls++]);
-            next = google::get(settings_, run.access_token, id);
+            const auto wait = pace_.conference[polls++];
+            co_await pause(wait);
+            next = google::get(settings(), run.access_token, id);
         } else if (event.conference == Conference::failed ||
                    (event.conference == Conference::absent && (adopted || renewals > 0))) {
             if (renewals == max_renewals) {
@@ -192,12 +163,12 @@ asio::awaitable<Result<Meeting>> Google::wait_for_link(Run& run, Event event, bo
             }
             ++renewals;
             next =
-                google::renew_conference(settings_, run.access_token, id,
+                google::renew_conference(settings(), run.access_token, id,
                                          google::next_request_id(id, event.request_id, event.etag));
         } else {
             co_return accept(run, event, answer, adopted);
         }
-        answer = co_await send(std::move(next), run.timings);
+        answer = co_await send(std::move(next), run);
         if (!succeeded(answer)) {
             co_return existing(google::api_failure(answer, Stage::poll));
         }
@@ -223,7 +194,7 @@ Result<Meeting> Google::accept(const Run& run, const Event& event, const http::R
             unusable(answer, Stage::create, Reason::link_missing,
                      "the conference has neither a video entry point nor a hangoutLink"));
     }
-    if (const auto problem = link_problem(event.link, settings_.link_hosts)) {
+    if (const auto problem = link_problem(event.link, settings().link_hosts)) {
         return existing(unusable(answer, Stage::create, Reason::link_rejected, *problem));
     }
     return Meeting{event.link, event.id, run.request.generation, adopted};
@@ -231,9 +202,8 @@ Result<Meeting> Google::accept(const Run& run, const Event& event, const http::R
 
 asio::awaitable<Result<Tokens>> Google::refresh(const Secret& refresh_token)
 {
-    http::Request request = google::refresh(settings_, refresh_token);
-    request.timeout = http_timeout_;
-    const http::Response answer = co_await sender_.send(std::move(request));
+    http::Request request = google::refresh(settings(), refresh_token);
+    const http::Response answer = co_await send(std::move(request));
     if (succeeded(answer)) {
         if (auto tokens = read_tokens(answer)) {
             co_return std::move(*tokens);
@@ -251,9 +221,8 @@ asio::awaitable<Result<std::monostate>> Google::cancel(std::string external_id,
     if (auto problem = token_problem(access_token, Stage::settle)) {
         co_return std::move(*problem);
     }
-    http::Request request = google::remove(settings_, access_token, external_id);
-    request.timeout = http_timeout_;
-    const http::Response answer = co_await sender_.send(std::move(request));
+    http::Request request = google::remove(settings(), access_token, external_id);
+    const http::Response answer = co_await send(std::move(request));
     if (succeeded(answer) || answer.status == 404 || answer.status == 410) {
         co_return std::monostate{};
     }

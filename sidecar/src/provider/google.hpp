@@ -6,7 +6,7 @@
 #include "config/config.hpp"
 #include "http/sender.hpp"
 #include "provider/google_answers.hpp"
-#include "provider/provider.hpp"
+#include "provider/rest_provider.hpp"
 
 namespace meetlink::provider {
 
@@ -23,31 +23,20 @@ struct GooglePace {
 /// Google Meet, through an event in the owner's primary calendar. The event's id is made from the
 /// session, so an insert whose outcome is unknown is simply repeated: it meets the event of the first
 /// one (PROVIDERS.md 1.6). `MeetingRequest::may_exist` therefore changes nothing here.
-class Google final : public Provider {
+class Google final : public RestProvider {
 public:
     Google(config::Provider settings, http::Sender& sender, std::chrono::milliseconds http_timeout,
            GooglePace pace = {});
 
     [[nodiscard]] std::string_view name() const override { return "google_meet"; }
-    [[nodiscard]] bool configured() const override;
     [[nodiscard]] bool rotates_refresh_tokens() const override { return false; }
-    [[nodiscard]] boost::asio::awaitable<CreateOutcome> create(MeetingRequest request,
-                                                               const Secret& access_token) override;
     [[nodiscard]] boost::asio::awaitable<Result<Tokens>> refresh(
         const Secret& refresh_token) override;
     [[nodiscard]] boost::asio::awaitable<Result<std::monostate>> cancel(
         std::string external_id, const Secret& access_token) override;
 
 private:
-    /// What one create() carries through its steps.
-    struct Run {
-        MeetingRequest request;
-        const Secret& access_token;
-        http::Timings timings;
-    };
-
-    boost::asio::awaitable<http::Response> send(http::Request request, http::Timings& timings);
-    boost::asio::awaitable<Result<Meeting>> make(Run& run);
+    [[nodiscard]] boost::asio::awaitable<Result<Meeting>> make(Run& run) override;
     boost::asio::awaitable<Result<std::optional<google::Event>>> look_up(Run& run, std::string id);
     boost::asio::awaitable<void> reschedule(Run& run, google::Event& event);
     boost::asio::awaitable<Result<Meeting>> wait_for_link(Run& run, google::Event event,
@@ -55,9 +44,6 @@ private:
     [[nodiscard]] Result<Meeting> accept(const Run& run, const google::Event& event,
                                          const http::Response& answer, bool adopted) const;
 
-    config::Provider settings_;
-    http::Sender& sender_;
-    std::chrono::milliseconds http_timeout_;
     GooglePace pace_;
 };
 

@@ -7,6 +7,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "provider/api_request.hpp"
 #include "provider/identity.hpp"
 
 namespace meetlink::provider::google {
@@ -16,25 +17,6 @@ constexpr std::size_t longest_property = 1024;
 constexpr std::size_t longest_summary = 1024;
 // Without version 1 Google silently ignores conferenceData; guests are told by the application.
 constexpr const char* modification = "?conferenceDataVersion=1&sendUpdates=none";
-
-http::Request api_request(const Secret& access_token, std::string method, std::string url)
-{
-    http::Request request;
-    request.method = std::move(method);
-    request.url = std::move(url);
-    request.headers = {"Authorization: Bearer " + std::string(access_token.reveal()),
-                       "Accept: application/json"};
-    return request;
-}
-
-http::Request api_request(const Secret& access_token, std::string method, std::string url,
-                          const Json::Value& body)
-{
-    http::Request request = api_request(access_token, std::move(method), std::move(url));
-    request.headers.emplace_back("Content-Type: application/json");
-    request.body = write_json(body);
-    return request;
-}
 
 std::string events_url(const config::Provider& settings)
 {

@@ -8,7 +8,6 @@
 #include "http/url.hpp"
 #include "provider/answer.hpp"
 #include "provider/link_check.hpp"
-#include "provider/schedule_check.hpp"
 #include "provider/token_answer.hpp"
 #include "provider/zoom_requests.hpp"
 
@@ -38,40 +37,12 @@ bool bears_tag(const ZoomMeeting& meeting, const std::string& tag)
 }  // namespace
 
 Zoom::Zoom(config::Provider settings, http::Sender& sender, std::chrono::milliseconds http_timeout)
-    : settings_(std::move(settings)), sender_(sender), http_timeout_(http_timeout)
+    : RestProvider(std::move(settings), sender, http_timeout)
 {
-}
-
-bool Zoom::configured() const
-{
-    return !settings_.client_id.empty() && !settings_.client_secret.empty();
-}
-
-asio::awaitable<http::Response> Zoom::send(http::Request request, http::Timings& timings)
-{
-    request.timeout = http_timeout_;
-    http::Response response = co_await sender_.send(std::move(request));
-    timings = response.timings;
-    co_return response;
-}
-
-asio::awaitable<CreateOutcome> Zoom::create(MeetingRequest request, const Secret& access_token)
-{
-    Run run{std::move(request), access_token, {}};
-    Result<Meeting> result = co_await make(run);
-    co_return CreateOutcome{std::move(result), run.request.generation, run.timings};
 }
 
 asio::awaitable<Result<Meeting>> Zoom::make(Run& run)
 {
-    auto problem = token_problem(run.access_token, Stage::create);
-    if (!problem) {
-        problem = schedule_problem(run.request);
-    }
-    if (problem) {
-        problem->outcome_unknown = run.request.may_exist;
-        co_return std::move(*problem);
-    }
     if (run.request.may_exist) {
         Result<std::vector<ZoomMeeting>> found = co_await find(run);
         if (!found) {
@@ -96,8 +67,8 @@ asio::awaitable<Result<std::vector<ZoomMeeting>>> Zoom::find(Run& run)
     std::set<std::string> tokens;
     std::string token;
     for (int number = 0; number < max_pages; ++number) {
-        http::Request request = zoom::list(settings_, run.access_token, listing, token);
-        const http::Response answer = co_await send(std::move(request), run.timings);
+        http::Request request = zoom::list(settings(), run.access_token, listing, token);
+        const http::Response answer = co_await send(std::move(request), run);
         if (!succeeded(answer)) {
             co_return zoom::api_failure(answer, Stage::find);
         }
@@ -132,11 +103,11 @@ asio::awaitable<Result<Meeting>> Zoom::adopt(Run& run, std::vector<ZoomMeeting> 
     });
     http::Response answer;  // what the meeting was read from, for the words of a failure
     answer.status = 200;
-    answer.host = http::parse_url(settings_.api_base).value_or(http::Url{}).host;
+    answer.host = http::parse_url(settings().api_base).value_or(http::Url{}).host;
     ZoomMeeting kept = found.front();
     if (kept.join_url.empty()) {
-        http::Request get = zoom::get(settings_, run.access_token, kept.id);
-        answer = co_await send(std::move(get), run.timings);
+        http::Request get = zoom::get(settings(), run.access_token, kept.id);
+        answer = co_await send(std::move(get), run);
         if (!succeeded(answer)) {
             co_return unresolved(zoom::api_failure(answer, Stage::find));
         }
@@ -153,19 +124,19 @@ asio::awaitable<Result<Meeting>> Zoom::adopt(Run& run, std::vector<ZoomMeeting> 
     }
     // From here on the link is certain. What fails now is left: people wait for the link.
     for (auto duplicate = found.begin() + 1; duplicate != found.end(); ++duplicate) {
-        co_await cancel(duplicate->id, run.access_token);
+        std::ignore = co_await cancel(duplicate->id, run.access_token);
     }
     if (kept.starts_at && *kept.starts_at != run.request.starts_at) {
-        http::Request move = zoom::reschedule(settings_, run.access_token, kept.id, run.request);
-        co_await send(std::move(move), run.timings);
+        http::Request move = zoom::reschedule(settings(), run.access_token, kept.id, run.request);
+        co_await send(std::move(move), run);
     }
     co_return result;
 }
 
 asio::awaitable<Result<Meeting>> Zoom::create_new(Run& run)
 {
-    http::Request request = zoom::create(settings_, run.access_token, run.request);
-    const http::Response answer = co_await send(std::move(request), run.timings);
+    http::Request request = zoom::create(settings(), run.access_token, run.request);
+    const http::Response answer = co_await send(std::move(request), run);
     if (!succeeded(answer)) {
         co_return zoom::api_failure(answer, Stage::create);
     }
@@ -192,7 +163,7 @@ Result<Meeting> Zoom::accept(const Run& run, const ZoomMeeting& meeting,
         return unresolved(
             unusable(answer, Stage::create, Reason::link_missing, "the meeting has no join_url"));
     }
-    if (const auto problem = link_problem(meeting.join_url, settings_.link_hosts)) {
+    if (const auto problem = link_problem(meeting.join_url, settings().link_hosts)) {
         return unresolved(unusable(answer, Stage::create, Reason::link_rejected, *problem));
     }
     return Meeting{meeting.join_url, meeting.id, run.request.generation, adopted};
@@ -200,9 +171,8 @@ Result<Meeting> Zoom::accept(const Run& run, const ZoomMeeting& meeting,
 
 asio::awaitable<Result<Tokens>> Zoom::refresh(const Secret& refresh_token)
 {
-    http::Request request = zoom::refresh(settings_, refresh_token);
-    request.timeout = http_timeout_;
-    const http::Response answer = co_await sender_.send(std::move(request));
+    http::Request request = zoom::refresh(settings(), refresh_token);
+    const http::Response answer = co_await send(std::move(request));
     if (succeeded(answer)) {
         if (auto tokens = read_tokens(answer)) {
             co_return std::move(*tokens);
@@ -217,9 +187,8 @@ asio::awaitable<Result<std::monostate>> Zoom::cancel(std::string external_id,
     if (auto problem = token_problem(access_token, Stage::settle)) {
         co_return std::move(*problem);
     }
-    http::Request request = zoom::remove(settings_, access_token, external_id);
-    request.timeout = http_timeout_;
-    const http::Response answer = co_await sender_.send(std::move(request));
+    http::Request request = zoom::remove(settings(), access_token, external_id);
+    const http::Response answer = co_await send(std::move(request));
     if (succeeded(answer) || answer.status == 404 || answer.status == 410) {
         co_return std::monostate{};
     }

@@ -5,7 +5,7 @@
 
 #include "config/config.hpp"
 #include "http/sender.hpp"
-#include "provider/provider.hpp"
+#include "provider/rest_provider.hpp"
 #include "provider/zoom_answers.hpp"
 
 namespace meetlink::provider {
@@ -13,39 +13,24 @@ namespace meetlink::provider {
 /// Zoom meetings. A create cannot be made idempotent, so one whose predecessor's outcome is unknown
 /// (`MeetingRequest::may_exist`) first looks for the session's tag among the owner's meetings, and
 /// creates only when it is certain that there is none (DESIGN rule 5).
-class Zoom final : public Provider {
+class Zoom final : public RestProvider {
 public:
     Zoom(config::Provider settings, http::Sender& sender, std::chrono::milliseconds http_timeout);
 
     [[nodiscard]] std::string_view name() const override { return "zoom"; }
-    [[nodiscard]] bool configured() const override;
     [[nodiscard]] bool rotates_refresh_tokens() const override { return true; }
-    [[nodiscard]] boost::asio::awaitable<CreateOutcome> create(MeetingRequest request,
-                                                               const Secret& access_token) override;
     [[nodiscard]] boost::asio::awaitable<Result<Tokens>> refresh(
         const Secret& refresh_token) override;
     [[nodiscard]] boost::asio::awaitable<Result<std::monostate>> cancel(
         std::string external_id, const Secret& access_token) override;
 
 private:
-    /// What one create() carries through its steps.
-    struct Run {
-        MeetingRequest request;
-        const Secret& access_token;
-        http::Timings timings;
-    };
-
-    boost::asio::awaitable<http::Response> send(http::Request request, http::Timings& timings);
-    boost::asio::awaitable<Result<Meeting>> make(Run& run);
+    [[nodiscard]] boost::asio::awaitable<Result<Meeting>> make(Run& run) override;
     boost::asio::awaitable<Result<std::vector<zoom::ZoomMeeting>>> find(Run& run);
     boost::asio::awaitable<Result<Meeting>> adopt(Run& run, std::vector<zoom::ZoomMeeting> found);
     boost::asio::awaitable<Result<Meeting>> create_new(Run& run);
     [[nodiscard]] Result<Meeting> accept(const Run& run, const zoom::ZoomMeeting& meeting,
                                          const http::Response& answer, bool adopted) const;
-
-    config::Provider settings_;
-    http::Sender& sender_;
-    std::chrono::milliseconds http_timeout_;
 };
 
 }  // namespace meetlink::provider

@@ -41,8 +41,8 @@ Settler::Settler(asio::any_io_executor executor, postgres::Session& session,
 
 asio::awaitable<Verdict> Settler::settle(Outcome outcome)
 {
-    auto entry = std::make_shared<Entry>(
-        Entry{.outcome = std::move(outcome), .verdict = std::nullopt});
+    auto entry =
+        std::make_shared<Entry>(Entry{.outcome = std::move(outcome), .verdict = std::nullopt});
     waiting_.push_back(entry);
     arrived_.notify_all();
     while (!entry->verdict) {
@@ -89,10 +89,11 @@ asio::awaitable<Settler::Batch> Settler::next_batch()
     }
     Batch ready;
     const auto now = Clock::now();
-    const auto rest = std::stable_partition(
-        waiting_.begin(), waiting_.end(),
-        [&](const auto& entry) { return entry->not_before <= now && ready.size() < batch &&
-                                        (ready.push_back(entry), true); });
+    const auto rest =
+        std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& entry) {
+            return entry->not_before <= now && ready.size() < batch &&
+                   (ready.push_back(entry), true);
+        });
     waiting_.erase(waiting_.begin(), rest);
     co_return ready;
 }

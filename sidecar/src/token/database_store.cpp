@@ -23,8 +23,8 @@ constexpr Statement store_statement{
     "end as token_expires_at, connection_print "
     "from meetlink.store_tokens($1, $2, $3, $4, $5, $6, $7, $8, $9::interval, $10::interval)"};
 
-constexpr Statement end_statement{
-    "end_refresh", "select meetlink.end_refresh($1, $2, $3, $4, $5, $6)"};
+constexpr Statement end_statement{"end_refresh",
+                                  "select meetlink.end_refresh($1, $2, $3, $4, $5, $6)"};
 
 constexpr Statement disconnect_statement{
     "disconnect", "select meetlink.disconnect($1, $2, $3, $4, $5, $6, $7, $8) as marked"};
@@ -73,9 +73,15 @@ asio::awaitable<postgres::Expected<Written>> DatabaseStore::store_tokens(Connect
                                                                          NewTokens tokens)
 {
     std::vector<Parameter> parameters{
-        daemon_id(),    key.owner_id,   key.provider,
-        std::to_string(fence), was.access,     was.refresh,
-        tokens.access,  tokens.refresh, interval(tokens.expires_in),
+        daemon_id(),
+        key.owner_id,
+        key.provider,
+        std::to_string(fence),
+        was.access,
+        was.refresh,
+        tokens.access,
+        tokens.refresh,
+        interval(tokens.expires_in),
         tokens.refresh_expires_in ? Parameter{interval(*tokens.refresh_expires_in)} : std::nullopt};
     const auto answer =
         co_await session_.query_until_answered(store_statement, std::move(parameters));
@@ -102,9 +108,14 @@ asio::awaitable<postgres::Expected<bool>> DatabaseStore::disconnect(ConnectionKe
                                                                     std::int64_t fence, Stored was,
                                                                     Failure failure)
 {
-    std::vector<Parameter> parameters{
-        daemon_id(), key.owner_id, key.provider, std::to_string(fence),
-        was.access,  was.refresh,  std::string{code(failure.reason)}, failure.detail};
+    std::vector<Parameter> parameters{daemon_id(),
+                                      key.owner_id,
+                                      key.provider,
+                                      std::to_string(fence),
+                                      was.access,
+                                      was.refresh,
+                                      std::string{code(failure.reason)},
+                                      failure.detail};
     const auto answer =
         co_await session_.query_until_answered(disconnect_statement, std::move(parameters));
     if (!answer) {

@@ -32,15 +32,15 @@ Failure database_failure(const postgres::Error& error)
 bool ends_the_grant(Reason reason)
 {
     switch (reason) {
-    case Reason::grant_revoked:
-    case Reason::grant_response_lost:
-    case Reason::reauth_policy:
-    case Reason::token_rejected:
-    case Reason::scope_missing:
-    case Reason::account_gone:
-        return true;
-    default:
-        return false;
+        case Reason::grant_revoked:
+        case Reason::grant_response_lost:
+        case Reason::reauth_policy:
+        case Reason::token_rejected:
+        case Reason::scope_missing:
+        case Reason::account_gone:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -262,7 +262,8 @@ asio::awaitable<void> Keeper::grant_is_dead(ConnectionKey key, Access rejected, 
     if (!lease || !lease->granted) {
         co_return;  // somebody is refreshing right now, and will find out
     }
-    if (!lease->stored.found || !lease->stored.usable || !lease->stored.same_tokens(rejected.from)) {
+    if (!lease->stored.found || !lease->stored.usable ||
+        !lease->stored.same_tokens(rejected.from)) {
         std::optional<Failure> nothing_wrong;
         co_await store_.end_refresh(key, lease->fence, nothing_wrong);
         co_return;

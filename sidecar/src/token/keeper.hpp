@@ -53,7 +53,8 @@ public:
     [[nodiscard]] boost::asio::awaitable<Result<Access>> usable(ConnectionKey key, Stored read);
 
     /// The provider rejected `rejected`: other tokens, from the database or by a refresh.
-    [[nodiscard]] boost::asio::awaitable<Result<Access>> replace(ConnectionKey key, Access rejected);
+    [[nodiscard]] boost::asio::awaitable<Result<Access>> replace(ConnectionKey key,
+                                                                 Access rejected);
 
     /// The provider rejected a call in a way that only a new consent of the tutor can change: marks
     /// the connection, unless its tokens are not the ones that were rejected any more.

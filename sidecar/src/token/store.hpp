@@ -42,7 +42,8 @@ struct NewTokens {
 };
 
 struct Written {
-    bool stored = false;  ///< false: somebody else stored others meanwhile, or the fence is not current
+    bool stored =
+        false;  ///< false: somebody else stored others meanwhile, or the fence is not current
     Stored now;
 };
 

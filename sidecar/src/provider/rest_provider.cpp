@@ -1,0 +1,53 @@
+#include "provider/rest_provider.hpp"
+
+#include <utility>
+
+#include "provider/answer.hpp"
+#include "provider/schedule_check.hpp"
+
+namespace meetlink::provider {
+
+namespace asio = boost::asio;
+
+RestProvider::RestProvider(config::Provider settings, http::Sender& sender,
+                           std::chrono::milliseconds http_timeout)
+    : settings_(std::move(settings)), sender_(sender), http_timeout_(http_timeout)
+{
+}
+
+bool RestProvider::configured() const
+{
+    return !settings_.client_id.empty() && !settings_.client_secret.empty();
+}
+
+asio::awaitable<CreateOutcome> RestProvider::create(MeetingRequest request,
+                                                    const Secret& access_token)
+{
+    auto problem = token_problem(access_token, Stage::create);
+    if (!problem) {
+        problem = schedule_problem(request);
+    }
+    if (problem) {
+        problem->outcome_unknown = request.may_exist;  // nobody has looked
+        co_return CreateOutcome{std::move(*problem), request.generation, {}};
+    }
+    Run run{std::move(request), access_token, {}};
+    Result<Meeting> result = co_await make(run);
+    co_return CreateOutcome{std::move(result), run.request.generation, run.timings};
+}
+
+asio::awaitable<http::Response> RestProvider::send(http::Request request)
+{
+    request.timeout = http_timeout_;
+    http::Response response = co_await sender_.send(std::move(request));
+    co_return response;
+}
+
+asio::awaitable<http::Response> RestProvider::send(http::Request request, Run& run)
+{
+    http::Response response = co_await send(std::move(request));
+    run.timings = response.timings;
+    co_return response;
+}
+
+}  // namespace meetlink::provider
