@@ -145,7 +145,7 @@ std::string Metrics::render(const Now& now) const
     families.push_back(std::move(notifications));
 
     auto polls = family("meetlink_polls_with_work_total",
-                        "Polls that found due sessions: many mean that notifications are lost.",
+                        "Polls that found sessions due, their time having come or unannounced.",
                         MetricType::Counter);
     add(polls, static_cast<double>(now.polls_that_found_work));
     families.push_back(std::move(polls));
