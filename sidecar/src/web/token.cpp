@@ -135,8 +135,10 @@ std::variant<Claims, std::string> TokenVerifier::verify(
         return "the token cannot be read";
     }
     // before the key is used: libjwt would take the algorithm from the token
-    if (jwt_get_alg(parts.get()) != algorithm_) {
-        return "the token is not signed with " + std::string{jwt_alg_str(algorithm_)};
+    const std::string_view expected = jwt_alg_str(algorithm_);
+    const char* algorithm = jwt_get_header(parts.get(), "alg");
+    if (algorithm == nullptr || algorithm != expected) {
+        return "the token is not signed with " + std::string{expected};
     }
     const auto verified = decode(text, key_.reveal());
     if (!verified || jwt_get_alg(verified.get()) != algorithm_) {
