@@ -120,6 +120,7 @@ create table meetlink.refresh (
     last_reason        text references meetlink.reason (code),
     last_detail        text,
     refresh_expires_at timestamptz,
+    refreshed_at       timestamptz,
     primary key (owner_id, provider),
     constraint refresh_lease check ((held_by is null) = (lease_until is null))
 );
@@ -127,6 +128,7 @@ create table meetlink.refresh (
 comment on table meetlink.refresh is
     'Who may refresh a connection''s tokens right now (a fenced lease), and the outcome of the last refresh (private).';
 comment on column meetlink.refresh.last_reason is 'Null when the last refresh succeeded.';
+comment on column meetlink.refresh.refreshed_at is 'When a refresh succeeded last: the refresh token was used then.';
 comment on column meetlink.refresh.refresh_expires_at is
     'When the refresh token dies, as far as the provider said (PROVIDERS.md 1.1, refresh_token_expires_in).';
 

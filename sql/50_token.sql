@@ -40,21 +40,48 @@ begin
 end
 $$;
 
--- The outcome of a refresh, and the end of its lease. False: the lease was no longer this daemon's.
+-- The outcome of a refresh (null reason: it succeeded), and the end of its lease. False: the lease was no
+-- longer this daemon's. Whether the provider accepts the application's secret is learnt here.
 create function meetlink.finish_refresh(
     daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text, refresh_expires_in interval)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
+declare
+    known_reason text := (select r.code from meetlink.reason r where r.code = coalesce(finish_refresh.reason, ''));
 begin
+    if reason is not null and known_reason is null then
+        known_reason := 'internal_defect';  -- a daemon of another version
+    end if;
     update meetlink.refresh r
     set held_by = null, lease_until = null, last_at = clock_timestamp(),
-        last_reason = finish_refresh.reason, last_detail = finish_refresh.detail,
+        refreshed_at = case when finish_refresh.reason is null then clock_timestamp() else r.refreshed_at end,
+        last_reason = known_reason, last_detail = finish_refresh.detail,
         refresh_expires_at = case when finish_refresh.reason is null
                                   then coalesce(clock_timestamp() + refresh_expires_in, r.refresh_expires_at)
                                   else r.refresh_expires_at end
     where r.owner_id = finish_refresh.owner_id and r.provider = finish_refresh.provider
       and r.held_by = daemon_id and r.fence = finish_refresh.fence;
+    if not found then
+        return false;
+    end if;
+    if reason is null then
+        perform meetlink.unblock_provider(finish_refresh.provider, '{client_rejected,provider_not_configured}');
+    elsif exists (select from meetlink.reason r where r.code = known_reason and r.scope = 'provider' and r.disposition = 'block') then
+        perform meetlink.block_provider(finish_refresh.provider, known_reason, finish_refresh.detail);
+    end if;
+    return true;
+end
+$$;
+
+-- Gives the lease back without having asked the provider: what was known of the last refresh stays.
+create function meetlink.release_refresh(daemon_id bigint, owner_id text, provider text, fence bigint) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
+    update meetlink.refresh r set held_by = null, lease_until = null
+    where r.owner_id = release_refresh.owner_id and r.provider = release_refresh.provider
+      and r.held_by = daemon_id and r.fence = release_refresh.fence;
     return found;
 end
 $$;
@@ -85,12 +112,32 @@ begin
 end
 $$;
 
--- A refresh that failed; the tokens stay as they are.
+-- A refresh that failed, or (null reason) that turned out not to be needed; the tokens stay as they are.
 create function meetlink.end_refresh(daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text)
 returns void
 language sql volatile set search_path = pg_catalog, pg_temp as
 $$
-    select meetlink.finish_refresh(daemon_id, owner_id, provider, fence, reason, detail, null)
+    select case when reason is null then meetlink.release_refresh(daemon_id, owner_id, provider, fence)
+                else meetlink.finish_refresh(daemon_id, owner_id, provider, fence, reason, detail, null) end
+$$;
+
+-- The same tokens, encrypted anew (meetlinkd --reencrypt). Under the lease: whoever has sent the refresh token
+-- to the provider compares ciphertexts when he stores the answer, and must not find them changed.
+create function meetlink.replace_ciphertext(
+    daemon_id bigint, owner_id text, provider text, fence bigint, was_access text, was_refresh text, access text, refresh text)
+returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+begin
+    return meetlink.release_refresh(daemon_id, owner_id, provider, fence)
+           and meetlink.write_tokens(
+                   owner_id, provider, was_access, was_refresh, access, refresh,
+                   (select k.expires_at from meetlink.connection k
+                    where k.owner = meetlink.owner_key(replace_ciphertext.owner_id)
+                      and k.provider = replace_ciphertext.provider
+                      and k.access_token is not distinct from was_access
+                      and k.refresh_token is not distinct from was_refresh limit 1));
+end
 $$;
 
 -- A dead grant: the connection is marked as the application does it, and every job that waits for it

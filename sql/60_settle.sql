@@ -168,5 +168,7 @@ begin
         where p.verdict <> 'busy'
     )
     select p.claim_id, p.verdict from reported p;
+
+    perform meetlink.judge_providers(outcomes, held);
 end
 $$;

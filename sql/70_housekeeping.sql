@@ -72,6 +72,7 @@ begin
     update meetlink.job j set state = 'due' from ripe r where j.session_id = r.session_id;
     get diagnostics promoted = row_count;
 
+    perform meetlink.probe_providers();
     due := exists (select from meetlink.job j where j.state = 'due');
     select greatest(j.due_at - clock_timestamp(), interval '0') into next_due_in
     from meetlink.job j where j.state = 'waiting' order by j.due_at limit 1;

@@ -51,7 +51,7 @@ $$
 begin
     if table_owner <> current_user then  -- the extension's owner has it all, and must keep it
         execute format('grant usage on schema meetlink to %I', table_owner);
-        execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh to %I', table_owner);
+        execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block to %I', table_owner);
         execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz) to %I', table_owner);
     end if;
 end
@@ -66,7 +66,7 @@ begin
         if not has_function_privilege(table_owner, 'meetlink.attach(regclass, regclass, jsonb)', 'execute') then
             execute format('revoke usage on schema meetlink from %I', table_owner);
         end if;
-        execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh from %I', table_owner);
+        execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block from %I', table_owner);
         execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz) from %I', table_owner);
     end if;
 end
@@ -219,24 +219,7 @@ begin
         $sql$, names);
     comment on view meetlink.stuck_sessions is
         'Every session that should have a link and has none: why, who must act, what to do, and when it is tried again.';
-    execute meetlink.fill($sql$
-        create view meetlink.connection_health as
-        select c.owner, c.provider, c.account, c.active, c.status, c.usable, c.expires_at as access_token_expires_at,
-               f.refresh_expires_at as refresh_token_expires_at, f.last_at as last_refresh_at,
-               case when f.last_at is null then null else coalesce(f.last_reason, 'refreshed') end as last_refresh,
-               j.blocked as blocked_sessions, j.jobs as sessions_without_link, j.next_start as next_session_at,
-               coalesce(f.last_reason, j.reason) as reason, r.acts, r.advice
-        from meetlink.connection c
-        left join meetlink.refresh f on f.owner_id = c.owner::text and f.provider = c.provider
-        left join lateral (
-            select count(*) as jobs, count(*) filter (where b.state = 'blocked') as blocked, min(b.starts_at) as next_start,
-                   min(b.reason) filter (where b.state = 'blocked') as reason
-            from meetlink.job b where b.owner_id = c.owner::text and b.provider = c.provider) j on true
-        left join meetlink.reason r on r.code = coalesce(f.last_reason, j.reason)
-        order by c.usable, j.next_start nulls last, c.expires_at
-        $sql$, names);
-    comment on view meetlink.connection_health is
-        'Every connection: whether it works, until when, what waits for it, and who must act. Holds no token.';
+    perform meetlink.generate_connection_views();
 
     -- What is foreseeable of sessions that have no link yet: null reason means nothing speaks against it.
     execute meetlink.fill($sql$
@@ -267,14 +250,15 @@ begin
         where o.reason is not null
         $sql$, names);
 
-    foreach name in array array['session', 'connection', 'drift', 'stuck_sessions', 'connection_health', 'outlook'] loop
+    foreach name in array array['session', 'connection', 'drift', 'stuck_sessions', 'connection_health',
+                              'refresh_candidate', 'outlook'] loop
         execute format('alter view meetlink.%I owner to %s', name, names ->> 'table_owner');
     end loop;
     execute format('alter function meetlink.session_key(text) owner to %s', names ->> 'table_owner');
     execute format('alter function meetlink.owner_key(text) owner to %s', names ->> 'table_owner');
     revoke all on function meetlink.session_key(text), meetlink.owner_key(text) from public;
     grant execute on function meetlink.session_key(text), meetlink.owner_key(text) to meetlink_sidecar, meetlink_operator;
-    grant select on meetlink.session, meetlink.connection, meetlink.drift to meetlink_sidecar;
+    grant select on meetlink.session, meetlink.connection, meetlink.drift, meetlink.refresh_candidate to meetlink_sidecar;
     grant select on meetlink.session, meetlink.stuck_sessions, meetlink.connection_health, meetlink.outlook to meetlink_operator;
 end
 $$;
@@ -501,7 +485,8 @@ create function meetlink.drop_generated() returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp set client_min_messages = warning as
 $$
 begin
-    drop view if exists meetlink.outlook, meetlink.stuck_sessions, meetlink.connection_health, meetlink.drift, meetlink.connection, meetlink.session;
+    drop view if exists meetlink.outlook, meetlink.stuck_sessions, meetlink.connection_health, meetlink.refresh_candidate, meetlink.drift,
+        meetlink.connection, meetlink.session;
     drop function if exists meetlink.write_links(jsonb), meetlink.write_links_at_once(jsonb),
         meetlink.write_tokens(text, text, text, text, text, text, timestamptz),
         meetlink.mark_disconnected(text, text, text, text), meetlink.session_key(text), meetlink.owner_key(text);

@@ -55,7 +55,7 @@ select is_empty($$
 -- the daemon's role
 select is((select array_agg(c.relname::text order by c.relname) from pg_class c
            where c.relnamespace = 'meetlink'::regnamespace and c.relkind in ('r', 'v') and has_table_privilege('meetlink_sidecar', c.oid, 'select')),
-    '{connection,drift,reason,session}'::text[], 'the daemon''s role reads the views of sessions and connections, and the reasons');
+    '{connection,drift,reason,refresh_candidate,session}'::text[], 'the daemon''s role reads the views of sessions and connections, and the reasons');
 select is_empty($$
     select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('meetlink', 'public', 'auth') and c.relkind in ('r', 'v', 'p')
@@ -97,7 +97,7 @@ declare
     v text;
 begin
     -- each view as it is, with the owner's function called for every row
-    foreach v in array '{session,connection,drift,stuck_sessions,connection_health,outlook}'::text[] loop
+    foreach v in array '{session,connection,drift,stuck_sessions,connection_health,refresh_candidate,outlook}'::text[] loop
         execute format('create or replace view meetlink.%I as select * from (%s) x where public.spy()',
                        v, rtrim(pg_get_viewdef(('meetlink.' || v)::regclass), ';'));
     end loop;

@@ -165,7 +165,7 @@ TEST_F(LogTest, LessSeriousEventsThanTheLevelAreNotWritten)
 static_assert(!std::constructible_from<Value, Secret>);
 static_assert(!std::constructible_from<Value, const Secret&>);
 static_assert(std::constructible_from<Value, const std::string&>);
-static_assert(noexcept(info("event", "message", {{"n", 1}})));
+static_assert(noexcept(info("event", "message", Fields{})));
 
 TEST(RepeatLimiter, CountsWhatItKeepsQuiet)
 {

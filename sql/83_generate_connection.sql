@@ -1,0 +1,65 @@
+-- The views over connections that attach generates, beside those of 81_generate.sql: their health, and which of
+-- them could be refreshed. They belong to the tables' owner.
+
+create function meetlink.generate_connection_views() returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+begin
+    -- An access token lives one hour at both providers (PROVIDERS.md 1.1, 2.1): its end tells when the refresh token
+    -- was last used, whoever used it, the application included.
+    execute $sql$
+        create view meetlink.refresh_candidate as
+        select c.owner, c.owner::text as owner_id, c.provider, c.access_token, c.refresh_token, c.expires_at, c.print,
+               greatest(f.refreshed_at, c.expires_at - interval '1 hour') as used_at, f.last_at,
+               coalesce(f.lease_until > now(), false) as busy,
+               exists (select from meetlink.provider_block b where b.provider = c.provider) as provider_blocked
+        from meetlink.connection c
+        left join meetlink.refresh f on f.owner_id = c.owner::text and f.provider = c.provider
+        where c.usable and c.refresh_token <> ''
+        $sql$;
+
+    -- A refresh token dies when the provider said so, or of idleness: Zoom 90 days, Google six months
+    -- (PROVIDERS.md 1.1, 2.1). What was wrong is past once the connection is usable with tokens that are newer.
+    execute $sql$
+        create view meetlink.connection_health as
+        select c.owner, c.provider, c.account, c.active, c.status, c.usable, c.expires_at as access_token_expires_at,
+               d.dies_at as refresh_token_expires_at, f.last_at as last_refresh_at,
+               case when f.last_at is null then null else coalesce(f.last_reason, 'refreshed') end as last_refresh,
+               coalesce(j.blocked, 0) as blocked_sessions, coalesce(j.jobs, 0) as sessions_without_link,
+               coalesce(s.upcoming, 0) as upcoming_sessions, s.next_start as next_session_at,
+               case when not c.usable or j.blocked > 0 then coalesce(j.next_start, s.next_start)
+                    when c.refresh_token is null then c.expires_at
+                    else d.dies_at end as hurts_at,
+               r.code as reason, r.acts, r.advice
+        from meetlink.connection c
+        left join meetlink.refresh f on f.owner_id = c.owner::text and f.provider = c.provider
+        left join (
+            select b.owner_id, b.provider, count(*) as jobs, count(*) filter (where b.state = 'blocked') as blocked,
+                   min(b.starts_at) as next_start, min(b.reason) filter (where b.state = 'blocked') as reason
+            from meetlink.job b
+            where b.state <> 'gave_up'
+            group by b.owner_id, b.provider) j on j.owner_id = c.owner::text and j.provider = c.provider
+        left join (
+            select u.owner, u.provider, count(*) as upcoming, min(u.starts_at) as next_start
+            from meetlink.session u
+            where u.starts_at > now()
+            group by u.owner, u.provider) s on s.owner = c.owner and s.provider = c.provider
+        cross join lateral (
+            select greatest(f.refreshed_at, c.expires_at - interval '1 hour') as used_at) u
+        cross join lateral (
+            select case when c.refresh_token is null then null
+                        when f.refresh_expires_at > coalesce(u.used_at, '-infinity') then f.refresh_expires_at
+                        when c.provider = 'zoom' then u.used_at + interval '90 days'
+                        when c.provider = 'google_meet' then u.used_at + interval '6 months' end as dies_at) d
+        left join meetlink.reason k on k.code = f.last_reason
+        left join meetlink.reason r on r.code =
+            case when not c.usable then coalesce(f.last_reason, 'connection_inactive')
+                 when j.reason is not null then j.reason
+                 when f.last_at < u.used_at or k.scope = 'connection' and k.disposition = 'block' then null
+                 else f.last_reason end
+        order by hurts_at nulls last, c.usable, c.expires_at
+        $sql$;
+    comment on view meetlink.connection_health is
+        'Every connection: whether it works, until when, what waits for it, and who must act; what hurts soonest comes first. Holds no token.';
+end
+$$;
