@@ -92,6 +92,16 @@ asio::awaitable<std::variant<Rows, Answer>> Gateway::ask(postgres::Connection& c
     }
     std::vector<postgres::Parameter> identity{asked.caller.role, asked.caller.claims};
     const auto entered = co_await connection.query(enter, std::move(identity));
+    if (!entered && entered.error().sqlstate == "42501") {
+        if (const auto repeated =
+                limiter_.admit("entitlement", log::RepeatLimiter::Clock::now())) {
+            log::error("http_not_entitled",
+                       "the role of http.conninfo may not serve HTTP callers; it must be a member of "
+                       "meetlink_gateway",
+                       {{"error", entered.error().describe()}, {"repeated", *repeated}});
+        }
+        co_return unavailable("The HTTP server's database role is not set up.");
+    }
     if (!entered) {
         co_return refused(entered.error());
     }
