@@ -51,6 +51,7 @@ TEST_F(FaultTest, EveryNamedErrorIsServedAsCatalogued)
 TEST_F(FaultTest, TheReadmeNamesEveryFault)
 {
     std::ifstream file{STANDIN_README};
+    ASSERT_TRUE(file) << STANDIN_README << ": run me in the root of the checkout";
     const std::string readme{std::istreambuf_iterator<char>{file}, {}};
     const auto names = admin("GET", "faults/names");
     for (const auto& effect : names["effects"]) {
