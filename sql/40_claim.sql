@@ -69,7 +69,8 @@ create type meetlink.claimed_job as (
     access_token       text,
     refresh_token      text,
     token_expires_at   timestamptz,
-    connection_print   bigint
+    connection_print   bigint,
+    flagged_at         timestamptz
 );
 
 -- Runs as the daemon: it reads the user's tables through the views that it may read.
@@ -90,7 +91,8 @@ begin
     return query
         select j.session_id, j.claim_id, j.attempts, j.generation, j.outcome_unknown,
                j.owner_id, j.provider, s.title, s.starts_at, s.ends_at,
-               k.owner is not null, coalesce(k.usable, false), k.access_token, k.refresh_token, k.expires_at, k.print
+               k.owner is not null, coalesce(k.usable, false), k.access_token, k.refresh_token, k.expires_at, k.print,
+               j.flagged_at
         from unnest(jobs) j
         join meetlink.session s on s.id = meetlink.session_key(j.session_id) and s.wanted
         left join lateral (

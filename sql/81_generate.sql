@@ -72,7 +72,8 @@ begin
 end
 $$;
 
--- End users' roles may call the retry function, which decides itself who may retry what.
+-- End users' roles may call the retry function, which decides itself who may retry what; and the HTTP
+-- gateway may become them, but never a superuser.
 create function meetlink.grant_retry(mapping jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
@@ -82,6 +83,10 @@ begin
     for grantee in select jsonb_array_elements_text(mapping -> 'grant_to') loop
         execute format('grant execute on function public.retry_meeting_link(text, interval),
             public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) to %I', grantee);
+        if not (select r.rolsuper from pg_roles r where r.rolname = grantee)
+           and not pg_has_role('meetlink_gateway', grantee, 'member') then
+            execute format('grant %I to meetlink_gateway', grantee);
+        end if;
     end loop;
 end
 $$;
@@ -95,6 +100,9 @@ begin
     for grantee in select g from jsonb_array_elements_text(mapping -> 'grant_to') g join pg_roles r on r.rolname = g loop
         execute format('revoke execute on function public.retry_meeting_link(text, interval),
             public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) from %I', grantee);
+        if grantee not in ('meetlink_gateway', 'meetlink_operator') then
+            execute format('revoke %I from meetlink_gateway', grantee);
+        end if;
     end loop;
 end
 $$;

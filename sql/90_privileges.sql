@@ -33,7 +33,8 @@ grant execute on function
     meetlink.correct_drift(jsonb),
     meetlink.give_up_over(),
     meetlink.prune(),
-    meetlink.over_at(timestamptz, timestamptz)
+    meetlink.over_at(timestamptz, timestamptz),
+    meetlink.job_counts()
 to meetlink_sidecar;
 
 -- Diagnosis and bulk retry, for operators.
@@ -55,3 +56,12 @@ revoke all on function
     public.retry_meeting_link(text, interval), public.retry_meeting_link(uuid, interval),
     public.retry_meeting_link(bigint, interval)
 from public;
+
+-- HTTP: the gateway finds out who may be served, and serves under that role; the bulk form as an operator.
+grant usage on schema meetlink to meetlink_gateway;
+grant execute on function meetlink.request_roles(), meetlink.http_status(jsonb) to meetlink_gateway;
+grant execute on function
+    meetlink.request_missing(), meetlink.newest_attempt(), meetlink.outcomes(text[], bigint),
+    meetlink.request_retry(text, text, text, timestamptz, timestamptz),
+    meetlink.job_state(text), meetlink.answer(text, jsonb, jsonb, boolean)
+to meetlink_operator;

@@ -18,6 +18,7 @@ Claim Claim::read(const postgres::Row& row)
             .title = row.get<Text>("title"),
             .starts_at = row.get<Time>("starts_at"),
             .ends_at = row.get<Time>("ends_at"),
+            .age = std::chrono::milliseconds{row.get<std::int64_t>("age_ms")},
             .connection = token::read_stored(row, row.get<bool>("connection_found"))};
 }
 

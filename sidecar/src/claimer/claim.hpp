@@ -22,6 +22,8 @@ struct Claim {
     std::optional<std::string> title;
     std::optional<std::chrono::sys_seconds> starts_at;  ///< nothing also for infinity
     std::optional<std::chrono::sys_seconds> ends_at;
+    /// Since it was flagged, by the database's clock when it was claimed.
+    std::chrono::milliseconds age{};
     token::Stored connection;
 
     [[nodiscard]] static Claim read(const postgres::Row& row);

@@ -1,5 +1,6 @@
 #include "daemon/daemon.hpp"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -22,6 +23,9 @@ namespace {
 
 /// How long --once waits for a database that is out of reach.
 constexpr std::chrono::seconds once_patience{30};
+
+/// When the last job has ended, HTTP callers who wait for an outcome have this long to get it.
+constexpr std::chrono::seconds answers_patience{1};
 
 postgres::Conninfo conninfo(const config::Config& config)
 {
@@ -93,7 +97,11 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
            }}
                                                 : nullptr}),
       stages_(executor_),
-      claiming_(executor_)
+      claiming_(executor_),
+      site_(executor_, config.http,
+            {.text = config.http.conninfo,
+             .application_name = "meetlinkd http " + config.sidecar.name},
+            {.readiness = [this] { return readiness(); }, .metrics = [this] { return scrape(); }})
 {
     const auto add = [this](std::unique_ptr<provider::Provider> one) {
         const std::string name{one->name()};
@@ -104,6 +112,11 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
     add(std::make_unique<provider::Zoom>(config.zoom, http_, timeout));
     work_.on_connect([this](postgres::Connection& connection) { return begin_work(connection); });
     jobs_.on_ended([this] { claimer_.room_made(); });
+    jobs_.on_settled([this](const Claim& claim, const settle::Outcome& outcome,
+                            settle::Verdict verdict) { metrics_.attempt(claim, outcome, verdict); });
+    tokens_.on_refreshed([this](const token::ConnectionKey& key, std::optional<Reason> reason) {
+        metrics_.refresh(key.provider, reason ? code(*reason) : "refreshed");
+    });
 }
 
 asio::awaitable<int> Daemon::run()
@@ -126,6 +139,7 @@ void Daemon::stop()
     stopped_ = true;
     claimer_.stop();
     refresher_.stop();
+    site_.close();
     limits_.close();  // what has not started yet is given back at once
     if (registration_.daemon_id == 0) {
         // never connected: nothing to give back, and nothing to wait for
@@ -142,6 +156,19 @@ asio::awaitable<int> Daemon::serve()
                {"revision", revision},
                {"daemon", config_.sidecar.name},
                {"database", postgres::describe(conninfo(config_))}});
+    if (!config_.http.listen.empty()) {
+        if (const auto problem = site_.open()) {
+            std::cerr << "meetlinkd: " << *problem << "\n";
+            co_return exit_unusable;
+        }
+    }
+    const int status = co_await work_until_stopped();
+    co_await site_.closed_by(Clock::now());
+    co_return status;
+}
+
+asio::awaitable<int> Daemon::work_until_stopped()
+{
     if (const auto status = co_await first_connection()) {
         co_return *status;
     }
@@ -218,10 +245,17 @@ asio::awaitable<int> Daemon::reencrypt()
 asio::awaitable<int> Daemon::check()
 {
     std::vector<postgres::Error> problems;
+    const auto verifier = web::make_verifier(config_.http);
+    if (const auto* wrong = std::get_if<std::string>(&verifier)) {
+        problems.push_back({.message = *wrong});
+    }
     auto where = conninfo(config_);
     auto opened = co_await postgres::Connection::open(executor_, std::move(where));
     if (opened) {
-        problems = co_await find_problems(**opened);
+        auto found = co_await find_problems(**opened);
+        for (auto& one : found) {
+            problems.push_back(std::move(one));
+        }
         (*opened)->close("the check is over");
     } else {
         problems.push_back(opened.error());
@@ -316,6 +350,7 @@ asio::awaitable<void> Daemon::wind_down()
         co_await jobs_.joined_until(hard);
     }
     co_await tokens_.joined_until(hard);
+    co_await site_.closed_by(std::min(hard, Clock::now() + answers_patience));
     janitor_.stop();
     settler_.stop();
     listen_.stop();

@@ -17,6 +17,7 @@
 #include "job/job.hpp"
 #include "limits/limits.hpp"
 #include "listener/listener.hpp"
+#include "metrics/metrics.hpp"
 #include "postgres/session.hpp"
 #include "provider/provider.hpp"
 #include "settle/settler.hpp"
@@ -24,6 +25,7 @@
 #include "token/database_store.hpp"
 #include "token/keeper.hpp"
 #include "token/refresher.hpp"
+#include "web/site.hpp"
 
 namespace meetlink::daemon {
 
@@ -49,6 +51,7 @@ public:
 private:
     [[nodiscard]] boost::asio::awaitable<int> check();
     [[nodiscard]] boost::asio::awaitable<int> serve();
+    [[nodiscard]] boost::asio::awaitable<int> work_until_stopped();
     [[nodiscard]] boost::asio::awaitable<int> once();
     [[nodiscard]] boost::asio::awaitable<int> reencrypt();
     [[nodiscard]] boost::asio::awaitable<std::optional<int>> first_connection();
@@ -57,6 +60,9 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> register_again();
     [[nodiscard]] boost::asio::awaitable<void> give_up_when_out_of_reach();
     [[nodiscard]] boost::asio::awaitable<void> wind_down();
+    [[nodiscard]] boost::asio::awaitable<web::Readiness> readiness();
+    [[nodiscard]] boost::asio::awaitable<std::string> scrape();
+    [[nodiscard]] boost::asio::awaitable<bool> count_jobs();
     [[nodiscard]] provider::Provider* find_provider(std::string_view name) const;
 
     const config::Config& config_;
@@ -88,6 +94,11 @@ private:
 
     TaskGroup stages_;  ///< listener's, janitor's, settler's and the sessions' loops
     TaskGroup claiming_;
+
+    web::Site site_;
+    metrics::Metrics metrics_;
+    std::vector<metrics::JobCount> job_counts_;
+    Condition::Clock::time_point counted_at_{};
 };
 
 }  // namespace meetlink::daemon

@@ -115,6 +115,7 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
         co_await callbacks_.register_again();
     }
     if (row.get<bool>("due")) {
+        ++found_work_;
         callbacks_.ring();
     }
     co_return std::nullopt;

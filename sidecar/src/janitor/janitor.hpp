@@ -40,6 +40,9 @@ public:
     [[nodiscard]] boost::asio::awaitable<void> run();
     void stop();
 
+    /// Turns of housekeeping that found something due, which a notification should have told.
+    [[nodiscard]] std::uint64_t polls_that_found_work() const { return found_work_; }
+
     /// One turn each; an error is returned, and has been logged.
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> housekeep();
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> sweep();
@@ -63,6 +66,7 @@ private:
     Options options_;
     Callbacks callbacks_;
     Clock::time_point next_due_ = Clock::time_point::max();  ///< a waiting job becomes due
+    std::uint64_t found_work_ = 0;
     bool stopped_ = false;
     Condition stopping_;
     TaskGroup rhythms_;

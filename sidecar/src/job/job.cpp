@@ -134,6 +134,9 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
         verdict = co_await stages_.settler.settle(outcome);
     }
     report(claim, outcome, verdict);
+    if (on_settled_) {
+        on_settled_(claim, outcome, verdict);
+    }
     stages_.leases.remove(claim.claim_id);
     on_ended_();
 }

@@ -36,6 +36,11 @@ public:
     /// Called whenever a job has ended.
     void on_ended(std::function<void()> callback) { on_ended_ = std::move(callback); }
 
+    /// Called with what became of each claim.
+    using OnSettled =
+        std::function<void(const Claim&, const settle::Outcome&, settle::Verdict)>;
+    void on_settled(OnSettled callback) { on_settled_ = std::move(callback); }
+
     void start(Claim claim, std::shared_ptr<Lease> lease);
 
     /// Interrupts every job that has not come to settling, so that it is given back.
@@ -53,6 +58,7 @@ private:
 
     Stages stages_;
     std::function<void()> on_ended_;
+    OnSettled on_settled_;
     TaskGroup jobs_;
 };
 

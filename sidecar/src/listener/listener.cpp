@@ -75,6 +75,7 @@ void Listener::heard(std::string_view payload)
         }
         return;
     }
+    ++notifications_;
     ring_();
 }
 

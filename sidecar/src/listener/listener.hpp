@@ -25,6 +25,9 @@ public:
     /// last ones did not come back, the connection is replaced.
     [[nodiscard]] std::string next_probe(std::int64_t daemon_id);
 
+    /// Rings heard so far.
+    [[nodiscard]] std::uint64_t notifications() const { return notifications_; }
+
 private:
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> listen(
         postgres::Connection& connection);
@@ -34,6 +37,7 @@ private:
     postgres::Session& other_;
     std::function<void()> ring_;
     std::uint64_t probes_ = 0;
+    std::uint64_t notifications_ = 0;
     std::string expected_;
     Condition::Clock::time_point sent_at_{};
     int missed_ = 0;

@@ -180,6 +180,9 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
             tokens.failure().reason = Reason::grant_response_lost;
         }
     }
+    if (on_refreshed_) {
+        on_refreshed_(key, tokens ? std::nullopt : std::optional{tokens.failure().reason});
+    }
     if (tokens) {
         co_return co_await persist(key, std::move(lease), opened->format, std::move(*tokens));
     }

@@ -64,6 +64,10 @@ public:
     [[nodiscard]] boost::asio::awaitable<void> grant_is_dead(ConnectionKey key, Access rejected,
                                                              Failure failure);
 
+    /// Called after each refresh at a provider; without a reason it succeeded.
+    using OnRefreshed = std::function<void(const ConnectionKey&, std::optional<Reason>)>;
+    void on_refreshed(OnRefreshed callback) { on_refreshed_ = std::move(callback); }
+
     /// Waits for refreshes under way: a rotated token must reach the disk (DESIGN rule 6).
     [[nodiscard]] boost::asio::awaitable<bool> joined_until(Condition::Clock::time_point deadline)
     {
@@ -106,6 +110,7 @@ private:
     Providers providers_;
     Options options_;
     Now now_;
+    OnRefreshed on_refreshed_;
     std::map<ConnectionKey, std::shared_ptr<Flight>> flights_;
     std::map<ConnectionKey, Ended> ended_;  ///< grants that ended here, until their tokens change
     TaskGroup flights_under_way_;

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// The daemon's own HTTP server (README "HTTP"): the retry endpoint, health and metrics. `http/` is the
+/// client side.
+namespace meetlink::web {
+
+namespace beast = boost::beast;
+
+/// As Beast read it, within the server's limits, and from whom.
+struct Request {
+    beast::http::request<beast::http::string_body> message;
+    boost::asio::ip::address peer;
+
+    /// The target without its query.
+    [[nodiscard]] std::string path() const
+    {
+        const std::string target{message.target()};
+        return target.substr(0, target.find('?'));
+    }
+    /// How often the header occurs.
+    [[nodiscard]] std::size_t count(std::string_view name) const { return message.count(name); }
+    /// Its first value; empty when absent.
+    [[nodiscard]] std::string header(std::string_view name) const
+    {
+        return std::string{message[name]};
+    }
+};
+
+struct Answer {
+    int status = 200;
+    std::string body{};
+    std::vector<std::pair<std::string, std::string>> headers{};
+    std::string content_type = "application/json";
+};
+
+}  // namespace meetlink::web
