@@ -114,7 +114,7 @@ begin
                     else 'waiting' end as next_state,
                case when p.outcome = 'released' then t.at
                     else meetlink.next_attempt_at(j.attempts, j.starts_at, r.min_delay,
-                                                  make_interval(secs => least(p.retry_after_s, 86400)), random(), t.at) end as next_at
+                                                  make_interval(secs => least(coalesce(p.retry_after_s, 0), 86400)), random(), t.at) end as next_at
         from reported p
         join unnest(held) j on j.claim_id = p.claim_id
         left join meetlink.reason r on r.code = p.final_reason

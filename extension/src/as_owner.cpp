@@ -18,12 +18,12 @@ static constexpr int max_arguments = 8;
 Oid
 FunctionOwner(Oid function)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for function %u", function);
 
-	Oid			owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	Oid owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 
 	ReleaseSysCache(tuple);
 	return owner;
@@ -38,12 +38,12 @@ TextArgument(const char *text)
 static void
 Prepare(Statement *statement, std::span<const Argument> arguments)
 {
-	Oid			types[max_arguments];
+	Oid types[max_arguments];
 
 	for (size_t i = 0; i < arguments.size(); i++)
 		types[i] = arguments[i].type;
 
-	SPIPlanPtr	plan = SPI_prepare(statement->text, (int) arguments.size(), types);
+	SPIPlanPtr plan = SPI_prepare(statement->text, (int) arguments.size(), types);
 
 	if (plan == nullptr || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare \"%s\": %s", statement->text,
@@ -54,9 +54,9 @@ Prepare(Statement *statement, std::span<const Argument> arguments)
 static void
 Execute(Statement *statement, std::span<const Argument> arguments, Sees sees)
 {
-	Datum		values[max_arguments];
-	char		nulls[max_arguments];
-	int			result;
+	Datum values[max_arguments];
+	char nulls[max_arguments];
+	int result;
 
 	for (size_t i = 0; i < arguments.size(); i++)
 	{
@@ -69,7 +69,8 @@ Execute(Statement *statement, std::span<const Argument> arguments, Sees sees)
 	else
 		result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
 	if (result < 0)
-		elog(ERROR, "could not execute \"%s\": %s", statement->text, SPI_result_code_string(result));
+		elog(ERROR, "could not execute \"%s\": %s", statement->text,
+			 SPI_result_code_string(result));
 }
 
 bool
@@ -77,8 +78,8 @@ RunAs(Oid role, Statement *statement, std::span<const Argument> arguments, std::
 	  Sees sees)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
-	Oid			caller;
-	int			security_context;
+	Oid caller;
+	int security_context;
 
 	Assert(arguments.size() <= max_arguments);
 
@@ -89,12 +90,12 @@ RunAs(Oid role, Statement *statement, std::span<const Argument> arguments, std::
 		Prepare(statement, arguments);
 	Execute(statement, arguments, sees);
 
-	bool		found = SPI_processed > 0;
+	bool found = SPI_processed > 0;
 
 	for (size_t i = 0; i < row.size(); i++)
 	{
-		char	   *value = found ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1)
-								  : nullptr;
+		char *value =
+			found ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1) : nullptr;
 
 		row[i] = value ? MemoryContextStrdup(caller_context, value) : nullptr;
 	}

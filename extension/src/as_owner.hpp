@@ -10,9 +10,9 @@
 
 struct Argument
 {
-	Oid			type;
-	Datum		value;
-	bool		isnull;
+	Oid type;
+	Datum value;
+	bool isnull;
 };
 
 /*
@@ -23,13 +23,13 @@ struct Argument
 struct Statement
 {
 	const char *text;
-	SPIPlanPtr	plan = nullptr;
+	SPIPlanPtr plan = nullptr;
 };
 
 enum class Sees
 {
 	what_the_transaction_sees,
-	what_is_committed_now,		/* also under REPEATABLE READ; for reading only */
+	what_is_committed_now, /* also under REPEATABLE READ; for reading only */
 };
 
 /*
@@ -40,6 +40,6 @@ extern bool RunAs(Oid role, Statement *statement, std::span<const Argument> argu
 				  std::span<char *> row = {}, Sees sees = Sees::what_the_transaction_sees);
 
 /* The owner of a function of ours, given the running one (fcinfo->flinfo->fn_oid). */
-extern Oid	FunctionOwner(Oid function);
+extern Oid FunctionOwner(Oid function);
 
 extern Argument TextArgument(const char *text);

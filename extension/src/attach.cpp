@@ -9,11 +9,11 @@
 
 extern "C"
 {
-PG_FUNCTION_INFO_V1(meetlink_attach);
-extern PGDLLEXPORT Datum meetlink_attach(PG_FUNCTION_ARGS);
+	PG_FUNCTION_INFO_V1(meetlink_attach);
+	extern PGDLLEXPORT Datum meetlink_attach(PG_FUNCTION_ARGS);
 
-PG_FUNCTION_INFO_V1(meetlink_detach);
-extern PGDLLEXPORT Datum meetlink_detach(PG_FUNCTION_ARGS);
+	PG_FUNCTION_INFO_V1(meetlink_detach);
+	extern PGDLLEXPORT Datum meetlink_detach(PG_FUNCTION_ARGS);
 }
 
 /* The table given, or the one that APP.md names. */
@@ -23,8 +23,8 @@ GivenOrDefault(FunctionCallInfo fcinfo, int argument, const char *default_name)
 	if (!PG_ARGISNULL(argument))
 		return PG_GETARG_OID(argument);
 
-	RangeVar   *name = makeRangeVar(pstrdup("public"), pstrdup(default_name), -1);
-	Oid			table = RangeVarGetRelid(name, NoLock, true);
+	RangeVar *name = makeRangeVar(pstrdup("public"), pstrdup(default_name), -1);
+	Oid table = RangeVarGetRelid(name, NoLock, true);
 
 	if (!OidIsValid(table))
 		ereport(ERROR,
@@ -40,7 +40,7 @@ GivenOrDefault(FunctionCallInfo fcinfo, int argument, const char *default_name)
 static void
 RequireOwner(Oid table)
 {
-	char	   *name = get_rel_name(table);
+	char *name = get_rel_name(table);
 
 	if (name == nullptr)
 		ereport(ERROR,
@@ -48,8 +48,7 @@ RequireOwner(Oid table)
 				 errmsg("relation with OID %u does not exist", table)));
 	if (!OwnsRelation(table, GetUserId()))
 		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", name),
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of table %s", name),
 				 errhint("Attach and detach are run by the owner of both tables.")));
 }
 
@@ -57,8 +56,8 @@ Datum
 meetlink_attach(PG_FUNCTION_ARGS)
 {
 	static Statement statement = {"select meetlink.attach_tables($1, $2, $3)"};
-	Oid			sessions = GivenOrDefault(fcinfo, 0, "sessions");
-	Oid			connections = GivenOrDefault(fcinfo, 1, "tutor_video_provider_connections");
+	Oid sessions = GivenOrDefault(fcinfo, 0, "sessions");
+	Oid connections = GivenOrDefault(fcinfo, 1, "tutor_video_provider_connections");
 
 	RequireOwner(sessions);
 	RequireOwner(connections);
@@ -68,7 +67,7 @@ meetlink_attach(PG_FUNCTION_ARGS)
 		{REGCLASSOID, ObjectIdGetDatum(connections), false},
 		{JSONBOID, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2), PG_ARGISNULL(2)},
 	};
-	char	   *answer;
+	char *answer;
 
 	RunAs(FunctionOwner(fcinfo->flinfo->fn_oid), &statement, arguments, {&answer, 1});
 	PG_RETURN_TEXT_P(cstring_to_text(answer));
@@ -86,9 +85,9 @@ meetlink_detach(PG_FUNCTION_ARGS)
 		"pg_catalog.to_regclass(sessions)::pg_catalog.oid, "
 		"pg_catalog.to_regclass(connections)::pg_catalog.oid], ' ') from meetlink.attachment"};
 	static Statement detach = {"select meetlink.detach_tables($1)"};
-	Oid			extension_owner = FunctionOwner(fcinfo->flinfo->fn_oid);
-	char	   *tables;
-	char	   *answer;
+	Oid extension_owner = FunctionOwner(fcinfo->flinfo->fn_oid);
+	char *tables;
+	char *answer;
 
 	RunAs(extension_owner, &find, {}, {&tables, 1});
 	for (char *word = tables; word != nullptr && *word != '\0';)

@@ -20,7 +20,7 @@ extern "C"
 #include "utils/timeout.h"
 #include "utils/snapmgr.h"
 
-PGDLLEXPORT void meetlink_autonomous_main(Datum segment);
+	PGDLLEXPORT void meetlink_autonomous_main(Datum segment);
 }
 
 static constexpr const char *statement =
@@ -30,9 +30,9 @@ static constexpr int parameters = 5;
 /* In shared memory: this header, then the parameters one after the other, each ended by a zero byte. */
 struct Task
 {
-	Oid			database;
-	Oid			owner;
-	bool		isnull[parameters];
+	Oid database;
+	Oid owner;
+	bool isnull[parameters];
 	volatile bool committed;
 };
 
@@ -51,7 +51,7 @@ static dsm_segment *
 ShareTask(const RetryRequest &request, Oid owner)
 {
 	const char *values[parameters];
-	Size		size = sizeof(Task);
+	Size size = sizeof(Task);
 
 	Pack(request, values);
 	for (const char *value : values)
@@ -62,8 +62,8 @@ ShareTask(const RetryRequest &request, Oid owner)
 	if (segment == nullptr)
 		return nullptr;
 
-	Task	   *task = (Task *) dsm_segment_address(segment);
-	char	   *text = (char *) (task + 1);
+	Task *task = (Task *) dsm_segment_address(segment);
+	char *text = (char *) (task + 1);
 
 	task->database = MyDatabaseId;
 	task->owner = owner;
@@ -97,7 +97,7 @@ RequestRetryAutonomously(const RetryRequest &request, Oid owner)
 	strlcpy(worker.bgw_name, "meetlink retry request", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "meetlink retry request", BGW_MAXLEN);
 
-	bool		committed = false;
+	bool committed = false;
 
 	if (RegisterDynamicBackgroundWorker(&worker, &handle))
 	{
@@ -114,7 +114,7 @@ RequestRetryHere(const RetryRequest &request, Oid owner)
 {
 	static Statement request_retry = {statement};
 	const char *values[parameters];
-	Argument	arguments[parameters];
+	Argument arguments[parameters];
 
 	Pack(request, values);
 	for (int i = 0; i < parameters; i++)
@@ -148,9 +148,9 @@ meetlink_autonomous_main(Datum segment_handle)
 	dsm_segment *segment = dsm_attach(DatumGetUInt32(segment_handle));
 
 	if (segment == nullptr)
-		proc_exit(0);			/* the caller was cancelled meanwhile */
+		proc_exit(0); /* the caller was cancelled meanwhile */
 
-	Task	   *task = (Task *) dsm_segment_address(segment);
+	Task *task = (Task *) dsm_segment_address(segment);
 
 	BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
 	SetConfigOption("lock_timeout", "1s", PGC_SUSET, PGC_S_OVERRIDE);

@@ -16,26 +16,27 @@ static constexpr const char *channel = "meetlink";
 static bool callback_registered = false;
 static bool ring_at_commit = false;
 
-extern "C" {
-static void
-OnTransactionEvent(XactEvent event, void *)
+extern "C"
 {
-	switch (event)
+	static void
+	OnTransactionEvent(XactEvent event, void *)
 	{
-		case XACT_EVENT_PRE_COMMIT:
-			if (ring_at_commit)
-				Async_Notify(channel, "");
-			ring_at_commit = false;
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PREPARE:
-			ring_at_commit = false;
-			break;
-		default:
-			break;
+		switch (event)
+		{
+			case XACT_EVENT_PRE_COMMIT:
+				if (ring_at_commit)
+					Async_Notify(channel, "");
+				ring_at_commit = false;
+				break;
+			case XACT_EVENT_COMMIT:
+			case XACT_EVENT_ABORT:
+			case XACT_EVENT_PREPARE:
+				ring_at_commit = false;
+				break;
+			default:
+				break;
+		}
 	}
-}
 }
 
 void
@@ -51,13 +52,13 @@ RingAtCommit()
 
 extern "C"
 {
-PG_FUNCTION_INFO_V1(meetlink_ring);
-extern PGDLLEXPORT Datum meetlink_ring(PG_FUNCTION_ARGS);
+	PG_FUNCTION_INFO_V1(meetlink_ring);
+	extern PGDLLEXPORT Datum meetlink_ring(PG_FUNCTION_ARGS);
 
-Datum
-meetlink_ring(PG_FUNCTION_ARGS)
-{
-	RingAtCommit();
-	PG_RETURN_VOID();
-}
+	Datum
+	meetlink_ring(PG_FUNCTION_ARGS)
+	{
+		RingAtCommit();
+		PG_RETURN_VOID();
+	}
 }

@@ -13,14 +13,14 @@
 
 extern "C"
 {
-PG_FUNCTION_INFO_V1(meetlink_flag);
-extern PGDLLEXPORT Datum meetlink_flag(PG_FUNCTION_ARGS);
+	PG_FUNCTION_INFO_V1(meetlink_flag);
+	extern PGDLLEXPORT Datum meetlink_flag(PG_FUNCTION_ARGS);
 
-PG_FUNCTION_INFO_V1(meetlink_retire);
-extern PGDLLEXPORT Datum meetlink_retire(PG_FUNCTION_ARGS);
+	PG_FUNCTION_INFO_V1(meetlink_retire);
+	extern PGDLLEXPORT Datum meetlink_retire(PG_FUNCTION_ARGS);
 
-PG_FUNCTION_INFO_V1(meetlink_reconnected);
-extern PGDLLEXPORT Datum meetlink_reconnected(PG_FUNCTION_ARGS);
+	PG_FUNCTION_INFO_V1(meetlink_reconnected);
+	extern PGDLLEXPORT Datum meetlink_reconnected(PG_FUNCTION_ARGS);
 }
 
 /* Arguments of meetlink.flag(), in order. */
@@ -41,8 +41,8 @@ enum FlagArgument : int
  */
 struct TriggerRow
 {
-	HeapTuple	tuple;
-	TupleDesc	descriptor;
+	HeapTuple tuple;
+	TupleDesc descriptor;
 
 	/* False: there is no such column. An empty name is a column the user does not have: null. */
 	bool
@@ -52,7 +52,7 @@ struct TriggerRow
 		if (column[0] == '\0')
 			return true;
 
-		int			number = SPI_fnumber(descriptor, column);
+		int number = SPI_fnumber(descriptor, column);
 
 		if (number <= 0)
 			return false;
@@ -64,11 +64,11 @@ struct TriggerRow
 	bool
 	GetText(const char *column, const char **text) const
 	{
-		Datum		value;
-		bool		isnull;
-		Oid			type;
-		Oid			output;
-		bool		is_varlena;
+		Datum value;
+		bool isnull;
+		Oid type;
+		Oid output;
+		bool is_varlena;
 
 		*text = nullptr;
 		if (!Get(column, &value, &isnull, &type))
@@ -106,7 +106,7 @@ static constexpr int64 longest_minutes = 100 * 365 * 24 * 60;
 static bool
 EndFromDuration(TimestampTz starts_at, Datum duration, Oid type, TimestampTz *ends_at)
 {
-	int64		minutes;
+	int64 minutes;
 
 	switch (type)
 	{
@@ -122,8 +122,8 @@ EndFromDuration(TimestampTz starts_at, Datum duration, Oid type, TimestampTz *en
 		default:
 			return false;
 	}
-	return !TIMESTAMP_NOT_FINITE(starts_at) &&
-		minutes >= -longest_minutes && minutes <= longest_minutes &&
+	return !TIMESTAMP_NOT_FINITE(starts_at) && minutes >= -longest_minutes &&
+		minutes <= longest_minutes &&
 		!pg_add_s64_overflow(starts_at, minutes * SECS_PER_MINUTE * USECS_PER_SEC, ends_at) &&
 		IS_VALID_TIMESTAMP(*ends_at);
 }
@@ -133,12 +133,12 @@ static bool
 ReadSession(const TriggerRow &row, char **arguments, NewJob *job, TimestampTz *starts_at,
 			TimestampTz *ends_at)
 {
-	Datum		value;
-	Datum		duration;
-	bool		isnull;
-	bool		duration_isnull;
-	Oid			type;
-	Oid			duration_type;
+	Datum value;
+	Datum duration;
+	bool isnull;
+	bool duration_isnull;
+	Oid type;
+	Oid duration_type;
 
 	if (!row.GetText(arguments[flag_id], &job->session_id) ||
 		!row.GetText(arguments[flag_owner], &job->owner_id) ||
@@ -179,7 +179,7 @@ MoveJob(Oid function, const NewJob &job)
 	static Statement statement = {"select meetlink.move_job($1, $2, $3, $4, $5)"};
 	const Argument arguments[] = {
 		TextArgument(job.session_id), TextArgument(job.owner_id), TextArgument(job.provider),
-		TimeArgument(job.starts_at), TimeArgument(job.ends_at),
+		TimeArgument(job.starts_at),  TimeArgument(job.ends_at),
 	};
 
 	RunAs(FunctionOwner(function), &statement, arguments);
@@ -191,10 +191,10 @@ meetlink_flag(PG_FUNCTION_ARGS)
 	RequireTrigger(fcinfo, flag_arguments);
 
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const bool	updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
 	const TriggerRow row = {updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
-		RelationGetDescr(trigger->tg_relation)};
-	NewJob		job = {};
+							RelationGetDescr(trigger->tg_relation)};
+	NewJob job = {};
 	TimestampTz starts_at;
 	TimestampTz ends_at;
 
@@ -255,7 +255,7 @@ meetlink_retire(PG_FUNCTION_ARGS)
 	const char *session_id;
 
 	if (!row.GetText(trigger->tg_trigger->tgargs[0], &session_id) || session_id == nullptr)
-		return PointerGetDatum(nullptr);	/* renamed: the sweep retires it */
+		return PointerGetDatum(nullptr); /* renamed: the sweep retires it */
 
 	const Argument arguments[] = {TextArgument(session_id)};
 
@@ -276,18 +276,18 @@ meetlink_reconnected(PG_FUNCTION_ARGS)
 	RequireTrigger(fcinfo, 2);
 
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const bool	updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
 	const TriggerRow row = {updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
-		RelationGetDescr(trigger->tg_relation)};
+							RelationGetDescr(trigger->tg_relation)};
 	const char *owner_id;
 	const char *provider;
 
 	if (!row.GetText(trigger->tg_trigger->tgargs[0], &owner_id) ||
 		!row.GetText(trigger->tg_trigger->tgargs[1], &provider))
-		return PointerGetDatum(nullptr);	/* renamed: the sweep finds it */
+		return PointerGetDatum(nullptr); /* renamed: the sweep finds it */
 
 	const Argument arguments[] = {TextArgument(owner_id), TextArgument(provider)};
-	char	   *woken[1];
+	char *woken[1];
 
 	if (RunAs(FunctionOwner(fcinfo->flinfo->fn_oid), &unblock, arguments, woken) &&
 		strcmp(woken[0], "0") != 0)

@@ -73,20 +73,21 @@ FillSlot(TupleTableSlot *slot, const NewJob &job)
 static bool
 InsertUnlessThere(ResultRelInfo *target, TupleTableSlot *slot, EState *estate)
 {
-	Relation	relation = target->ri_RelationDesc;
+	Relation relation = target->ri_RelationDesc;
 
 	for (;;)
 	{
 		ItemPointerData conflicting;
-		bool		conflict = false;
+		bool conflict = false;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!CheckIndexConstraints(target, slot, estate, &conflicting))
 			return false;
 
-		uint32		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+		uint32 token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
 
-		table_tuple_insert_speculative(relation, slot, GetCurrentCommandId(true), 0, nullptr, token);
+		table_tuple_insert_speculative(relation, slot, GetCurrentCommandId(true), 0, nullptr,
+									   token);
 		InsertIndexTuplesSpeculatively(target, slot, estate, &conflict);
 		table_tuple_complete_speculative(relation, slot, token, !conflict);
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
@@ -99,9 +100,9 @@ JobAdded
 AddJob(const NewJob &job)
 {
 	/* by name without the caller's USAGE check: the booking role has no right on the schema */
-	Oid			schema = get_namespace_oid("meetlink", true);
-	Oid			table = OidIsValid(schema) ? get_relname_relid("job", schema) : InvalidOid;
-	Relation	relation = OidIsValid(table) ? try_table_open(table, RowExclusiveLock) : nullptr;
+	Oid schema = get_namespace_oid("meetlink", true);
+	Oid table = OidIsValid(schema) ? get_relname_relid("job", schema) : InvalidOid;
+	Relation relation = OidIsValid(table) ? try_table_open(table, RowExclusiveLock) : nullptr;
 
 	if (relation == nullptr)
 		return JobAdded::no_table;
@@ -111,7 +112,7 @@ AddJob(const NewJob &job)
 		return JobAdded::no_table;
 	}
 
-	EState	   *estate = CreateExecutorState();
+	EState *estate = CreateExecutorState();
 	ResultRelInfo *target = makeNode(ResultRelInfo);
 	TupleTableSlot *slot = table_slot_create(relation, nullptr);
 	MemoryContext caller_context = MemoryContextSwitchTo(estate->es_query_cxt);
@@ -120,7 +121,7 @@ AddJob(const NewJob &job)
 	ExecOpenIndices(target, true);
 	FillSlot(slot, job);
 
-	bool		inserted = InsertUnlessThere(target, slot, estate);
+	bool inserted = InsertUnlessThere(target, slot, estate);
 
 	ExecCloseIndices(target);
 	MemoryContextSwitchTo(caller_context);

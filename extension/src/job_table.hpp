@@ -19,8 +19,8 @@ struct NewJob
 enum class JobAdded
 {
 	added,
-	exists,						/* the session has a job already */
-	no_table,					/* meetlink.job is not there (extension half dropped) */
+	exists,	  /* the session has a job already */
+	no_table, /* meetlink.job is not there (extension half dropped) */
 };
 
 extern JobAdded AddJob(const NewJob &job);

@@ -20,8 +20,8 @@ extern "C"
 #include "utils/jsonb.h"
 #include "utils/wait_event.h"
 
-PG_FUNCTION_INFO_V1(meetlink_retry);
-extern PGDLLEXPORT Datum meetlink_retry(PG_FUNCTION_ARGS);
+	PG_FUNCTION_INFO_V1(meetlink_retry);
+	extern PGDLLEXPORT Datum meetlink_retry(PG_FUNCTION_ARGS);
 }
 
 /* What remains for the answer when statement_timeout is near. */
@@ -32,31 +32,31 @@ static constexpr long longest_poll_ms = 50;
 
 struct Roles
 {
-	Oid			extension_owner;
-	Oid			table_owner;
+	Oid extension_owner;
+	Oid table_owner;
 };
 
 /* What is committed now of one session: as its owner's view shows it, and its job. */
 struct State
 {
-	char	   *session;		/* jsonb of {join_url, wanted, status}; null: no such session */
-	char	   *owner_id;
-	char	   *provider;
-	char	   *starts_at;
-	char	   *ends_at;
-	bool		linked;
-	bool		wanted;
+	char *session; /* jsonb of {join_url, wanted, status}; null: no such session */
+	char *owner_id;
+	char *provider;
+	char *starts_at;
+	char *ends_at;
+	bool linked;
+	bool wanted;
 
-	char	   *job;			/* jsonb; null: none */
-	char	   *job_state;
-	int64		seen;			/* newest attempt */
-	int			attempts;
+	char *job; /* jsonb; null: none */
+	char *job_state;
+	int64 seen; /* newest attempt */
+	int attempts;
 };
 
 static Datum
 Answer(const Roles &roles, Statement *statement, std::span<const Argument> arguments)
 {
-	char	   *answer;
+	char *answer;
 
 	RunAs(roles.extension_owner, statement, arguments, {&answer, 1});
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(answer));
@@ -68,7 +68,7 @@ Refuse(const Roles &roles, const char *id, const char *status, const char *error
 {
 	static Statement refusal = {"select meetlink.refusal($1, $2, $3, $4)"};
 	const Argument arguments[] = {TextArgument(id), TextArgument(status), TextArgument(error),
-		TextArgument(details)};
+								  TextArgument(details)};
 
 	return Answer(roles, &refusal, arguments);
 }
@@ -78,8 +78,10 @@ Queued(const Roles &roles, const char *key, const State &state, const char *note
 	   const char *action)
 {
 	static Statement queued = {"select meetlink.queued_answer($1, $2, $3, $4)"};
-	const Argument arguments[] = {TextArgument(key), TextArgument(note), TextArgument(action),
-		{INT4OID, Int32GetDatum(state.attempts), false}};
+	const Argument arguments[] = {TextArgument(key),
+								  TextArgument(note),
+								  TextArgument(action),
+								  {INT4OID, Int32GetDatum(state.attempts), false}};
 
 	return Answer(roles, &queued, arguments);
 }
@@ -89,8 +91,10 @@ Describe(const Roles &roles, const char *key, const State &state, bool created)
 {
 	static Statement answer = {
 		"select meetlink.answer($1, $2::pg_catalog.jsonb, $3::pg_catalog.jsonb, $4)"};
-	const Argument arguments[] = {TextArgument(key), TextArgument(state.session),
-		TextArgument(state.job), {BOOLOID, BoolGetDatum(created), false}};
+	const Argument arguments[] = {TextArgument(key),
+								  TextArgument(state.session),
+								  TextArgument(state.job),
+								  {BOOLOID, BoolGetDatum(created), false}};
 
 	return Answer(roles, &answer, arguments);
 }
@@ -99,8 +103,8 @@ Describe(const Roles &roles, const char *key, const State &state, bool created)
 static bool
 MayRetryAnything()
 {
-	Oid			caller = GetUserId();
-	Oid			operators = get_role_oid("meetlink_operator", true);
+	Oid caller = GetUserId();
+	Oid operators = get_role_oid("meetlink_operator", true);
 
 	return superuser_arg(caller) || has_bypassrls_privilege(caller) ||
 		(OidIsValid(operators) && has_privs_of_role(caller, operators));
@@ -119,14 +123,14 @@ CallerPermission(const Roles &roles, const char *key, const char *visible_query)
 {
 	static Statement jwt_subject = {"select meetlink.jwt_subject()"};
 	const Argument arguments[] = {TextArgument(key)};
-	Statement	visible = {visible_query};
-	char	   *owner;
-	char	   *subject;
+	Statement visible = {visible_query};
+	char *owner;
+	char *subject;
 
 	if (MayRetryAnything())
 		return Permission::allowed;
 
-	bool		found = RunAs(GetUserId(), &visible, arguments, {&owner, 1});
+	bool found = RunAs(GetUserId(), &visible, arguments, {&owner, 1});
 
 	SPI_freeplan(visible.plan);
 	if (!found)
@@ -151,8 +155,8 @@ Read(const Roles &roles, const char *key)
 		"select j.job, j.job operator(pg_catalog.->>) 'state', j.seen, "
 		"j.job operator(pg_catalog.->>) 'attempts' from meetlink.job_state($1) j"};
 	const Argument arguments[] = {TextArgument(key)};
-	char	   *session[7];
-	char	   *job[4];
+	char *session[7];
+	char *job[4];
 
 	RunAs(roles.table_owner, &read_session, arguments, session, Sees::what_is_committed_now);
 	RunAs(roles.extension_owner, &read_job, arguments, job, Sees::what_is_committed_now);
@@ -189,14 +193,14 @@ IsSettled(const State &state, const State &before)
 static TimestampTz
 Deadline(const Interval *wait)
 {
-	int64		wait_us;
-	int64		days = (int64) wait->month * DAYS_PER_MONTH + wait->day;
+	int64 wait_us;
+	int64 days = (int64) wait->month * DAYS_PER_MONTH + wait->day;
 
 	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &wait_us) ||
 		pg_add_s64_overflow(wait_us, wait->time, &wait_us))
 		wait_us = wait->time > 0 ? PG_INT64_MAX : 0;
 
-	int64		wait_ms = Max(0, Min(wait_us / 1000, longest_wait_ms));
+	int64 wait_ms = Max(0, Min(wait_us / 1000, longest_wait_ms));
 
 	if (StatementTimeout > 0)
 		wait_ms = Min(wait_ms, Max(0, StatementTimeout - timeout_reserve_ms));
@@ -206,12 +210,12 @@ Deadline(const Interval *wait)
 static State
 WaitForOutcome(const Roles &roles, const char *key, const State &before, TimestampTz deadline)
 {
-	State		state = Read(roles, key);
-	long		pause_ms = first_poll_ms;
+	State state = Read(roles, key);
+	long pause_ms = first_poll_ms;
 
 	while (!IsSettled(state, before))
 	{
-		long		left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+		long left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 
 		if (left_ms <= 0)
 			break;
@@ -229,7 +233,7 @@ static bool
 DaemonAlive(const Roles &roles)
 {
 	static Statement alive = {"select meetlink.daemon_alive()"};
-	char	   *answer;
+	char *answer;
 
 	RunAs(roles.extension_owner, &alive, {}, {&answer, 1}, Sees::what_is_committed_now);
 	return answer != nullptr && answer[0] == 't';
@@ -240,7 +244,7 @@ static Datum
 RequestAndWait(const Roles &roles, const char *key, const State &before, TimestampTz deadline)
 {
 	const RetryRequest request = {key, before.owner_id, before.provider, before.starts_at,
-		before.ends_at};
+								  before.ends_at};
 
 	/* Waiting while this transaction holds locks could wait for itself. */
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
@@ -264,7 +268,7 @@ RequestAndWait(const Roles &roles, const char *key, const State &before, Timesta
 					  "The retry is queued, but no meetlink daemon is running to carry it out",
 					  "contact_support");
 
-	State		after = WaitForOutcome(roles, key, before, deadline);
+	State after = WaitForOutcome(roles, key, before, deadline);
 
 	return Describe(roles, key, after, after.linked);
 }
@@ -273,10 +277,10 @@ RequestAndWait(const Roles &roles, const char *key, const State &before, Timesta
 static const char *
 IdArgument(FunctionCallInfo fcinfo)
 {
-	Oid			output;
-	bool		is_varlena;
-	Oid		   *types;
-	int			count;
+	Oid output;
+	bool is_varlena;
+	Oid *types;
+	int count;
 
 	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
 	getTypeOutputInfo(types[0], &output, &is_varlena);
@@ -286,9 +290,10 @@ IdArgument(FunctionCallInfo fcinfo)
 Datum
 meetlink_retry(PG_FUNCTION_ARGS)
 {
-	static Statement target = {"select t.key, t.table_owner, t.visible from meetlink.retry_target($1) t"};
-	Roles		roles = {FunctionOwner(fcinfo->flinfo->fn_oid), InvalidOid};
-	Interval	no_wait = {};
+	static Statement target = {
+		"select t.key, t.table_owner, t.visible from meetlink.retry_target($1) t"};
+	Roles roles = {FunctionOwner(fcinfo->flinfo->fn_oid), InvalidOid};
+	Interval no_wait = {};
 
 	PreventCommandDuringRecovery("retry_meeting_link()");
 	PreventCommandIfReadOnly("retry_meeting_link()");
@@ -299,7 +304,7 @@ meetlink_retry(PG_FUNCTION_ARGS)
 	const char *id = IdArgument(fcinfo);
 	const TimestampTz deadline = Deadline(PG_ARGISNULL(1) ? &no_wait : PG_GETARG_INTERVAL_P(1));
 	const Argument arguments[] = {TextArgument(id)};
-	char	   *found[3];
+	char *found[3];
 
 	RunAs(roles.extension_owner, &target, arguments, found);
 
@@ -321,7 +326,7 @@ meetlink_retry(PG_FUNCTION_ARGS)
 			break;
 	}
 
-	State		before = Read(roles, key);
+	State before = Read(roles, key);
 
 	if (before.session == nullptr || before.linked || !before.wanted)
 		PG_RETURN_DATUM(Describe(roles, key, before, false));

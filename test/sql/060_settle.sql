@@ -66,6 +66,10 @@ select is((select a.next_at from meetlink.attempt a where session_id = fixture.s
     (select due_at from meetlink.job where session_id = fixture.session(10)::text), 'the attempt says when the next is');
 select is((select next_at from meetlink.attempt where session_id = fixture.session(11)::text), null, 'or that there is none');
 
+select claimed(:first, 15) \g /dev/null
+select settled(:first, outcome(15, 'failed')) \g /dev/null
+select ok(due_at < clock_timestamp() + '2 s', 'without a Retry-After the first retry comes within a second') from meetlink.job where session_id = fixture.session(15)::text;
+
 -- what is unknown stays so until somebody has looked
 update meetlink.job set state = 'claimed', claim_id = nextval('meetlink.claim_id'), claimed_by = :first, lease_until = now(), outcome_unknown = true;
 select settled(:first, outcome(10, 'failed', '{"stage": "token"}'), outcome(11, 'failed', '{"stage": "create", "outcome_unknown": false, "generation": 2}'),

@@ -15,7 +15,7 @@ struct SecretFile {
 };
 
 /// Longest secret file that is read; PEM keys and lists of keys are far below.
-inline constexpr std::size_t max_secret_file = 64 * 1024;
+inline constexpr std::size_t max_secret_file = std::size_t{64} * 1024;
 
 /// Reads a secret from a regular file or a pipe, or says why not ("no such file or directory"). The
 /// content passes through no buffer that is not wiped.

@@ -23,7 +23,7 @@ constexpr std::size_t iv_size = 16;
 constexpr std::size_t nonce_size = 12;
 constexpr std::size_t tag_size = 16;
 constexpr std::size_t key_size = 32;
-constexpr std::size_t longest_token = 256 * 1024;
+constexpr std::size_t longest_token = std::size_t{256} * 1024;
 constexpr std::string_view gcm_prefix = "v2:";
 constexpr std::string_view gcm_key_info = "meetlink token v2 aes-256-gcm";
 
@@ -130,7 +130,7 @@ std::optional<Secret> open_cbc(const Envelope& envelope, const Secret& key)
         ERR_clear_error();    // or libcurl's next TLS call takes it for its own
         return std::nullopt;  // the padding is wrong
     }
-    plain.truncate(static_cast<std::size_t>(head + tail));
+    plain.truncate(static_cast<std::size_t>(head) + static_cast<std::size_t>(tail));
     return plain;
 }
 
@@ -171,7 +171,7 @@ std::string seal_cbc(const Secret& text, const Secret& key)
                                static_cast<int>(text.size())) == 1 &&
              EVP_EncryptFinal_ex(context.get(), bytes(sealed) + head, &tail) == 1,
          "AES-256-CBC");
-    sealed.resize(static_cast<std::size_t>(head + tail));
+    sealed.resize(static_cast<std::size_t>(head) + static_cast<std::size_t>(tail));
     return hex(iv) + ':' + hex(sealed);
 }
 

@@ -82,12 +82,14 @@ sub start
 	return $self;
 }
 
-# Runs to the end (--once, --check, ...); the exit code and what it printed.
+# Runs to the end (--once, --check, ...), with an environment if the first argument is a hash; the exit
+# code and what it printed.
 sub run
 {
 	my ($self, @arguments) = @_;
+	my $environment = ref $arguments[0] ? shift @arguments : {};
 	my $output = "$self->{folder}/$self->{name}-" . (++$self->{runs}) . '.out';
-	my $process = Meetlink::Process->start({ output => $output }, $self->command(@arguments));
+	my $process = Meetlink::Process->start({ output => $output, environment => $environment }, $self->command(@arguments));
 	my $code = $process->wait_for_end(120);
 	return ($code, $process->output);
 }

@@ -68,6 +68,16 @@ sub fault
 	return $self->admin(POST => 'faults', \%rule)->{id};
 }
 
+# Lets the requests go on that a fault holds.
+sub release { my ($self, $id) = @_; return $self->admin(POST => "faults/$id/release", {}) }
+
+# Waits until a fault holds a request.
+sub wait_for_held
+{
+	my ($self, $id) = @_;
+	return wait_until("fault $id holds a request", sub { $self->admin(GET => "faults/$id")->{held} });
+}
+
 sub clear_faults { my $self = shift; return $self->admin(DELETE => 'faults') }
 
 # The requests of providers' clients so far: provider, operation, account, status, ...

@@ -18,7 +18,9 @@ sub new
 	return $self;
 }
 
-sub id { return $_[0]{id} }
+sub id      { return $_[0]{id} }
+sub account { return $_[0]{account} }
+sub student { return $_[0]{student} }
 
 sub account_path
 {
@@ -82,11 +84,30 @@ sub book
 	return $self->{sql}->("select id from sessions where booking_id = '$booking'");
 }
 
+# Confirms this many bookings at once, in one transaction.
+sub book_many
+{
+	my ($self, $count) = @_;
+	$self->{sql}->("begin;
+		insert into bookings (tutor_id, student_id, confirmed_start_at, confirmed_end_at)
+		select '$self->{id}', '$self->{student}', now() + n * interval '1 hour', now() + (n + 1) * interval '1 hour' from generate_series(1, $count) n;
+		update bookings set status = 'CONFIRMED' where tutor_id = '$self->{id}' and status = 'PENDING';
+		commit");
+	return;
+}
+
 # The access token has run out, here and at the provider.
 sub expire_access
 {
 	my $self = shift;
 	$self->{standin}->admin(POST => $self->account_path . '/expire', {});
+	return $self->forget_access;
+}
+
+# The application has no access token that is known to be valid: the next use begins with a refresh.
+sub forget_access
+{
+	my $self = shift;
 	$self->{sql}->("update tutor_video_provider_connections set token_expires_at = now() - interval '1 hour' where tutor_id = '$self->{id}'");
 	return;
 }

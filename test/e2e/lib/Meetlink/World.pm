@@ -5,9 +5,11 @@ package Meetlink::World;
 use strict;
 use warnings;
 
+use JSON::PP qw(decode_json);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Meetlink::Daemon;
+use Meetlink::Process;
 use Meetlink::Standin;
 use Meetlink::Tutor;
 use Meetlink::Wait qw(wait_until);
@@ -56,6 +58,23 @@ sub sql
 	return $self->{node}->safe_psql('app', $statement);
 }
 
+# Runs SQL in a session of its own, meanwhile: a Meetlink::Process, whose output is the result.
+sub later
+{
+	my ($self, $statement) = @_;
+	return Meetlink::Process->start(
+		{ output => "$self->{folder}/session-" . ++$self->{sessions} . '.out' },
+		'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $self->{node}->connstr('app'), '-c', $statement);
+}
+
+# What SELECT retry_meeting_link(id) answers. %options: wait (an interval), before (SQL in the same session).
+sub retry
+{
+	my ($self, $session, %options) = @_;
+	my $wait = $options{wait} // '30 s';
+	return decode_json($self->sql(($options{before} // '') . "select retry_meeting_link('$session', '$wait')"));
+}
+
 sub tutor
 {
 	my ($self, %options) = @_;
@@ -79,6 +98,14 @@ sub wait_for_job
 			my $job = $self->job($session);
 			return $job->{state} eq $state && (!defined $reason || $job->{reason} eq $reason) ? $job : undef;
 		});
+}
+
+# Waits until this many sessions wait inside retry_meeting_link().
+sub wait_for_retries
+{
+	my ($self, $count) = @_;
+	return wait_until("$count sessions wait in retry_meeting_link()",
+		sub { $count == $self->sql("select count(*) from pg_stat_activity where wait_event = 'Extension' and query ~ 'retry_meeting_link'") });
 }
 
 # The job as a hash of state, reason, detail, attempts; state '' when there is none.
