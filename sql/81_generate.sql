@@ -100,7 +100,9 @@ begin
     for grantee in select g from jsonb_array_elements_text(mapping -> 'grant_to') g join pg_roles r on r.rolname = g loop
         execute format('revoke execute on function public.retry_meeting_link(text, interval),
             public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) from %I', grantee);
-        if grantee not in ('meetlink_gateway', 'meetlink_operator') then
+        if grantee <> 'meetlink_operator'  -- attached or not, it stays
+           and exists (select from pg_auth_members m
+                       where m.roleid = quote_ident(grantee)::regrole and m.member = 'meetlink_gateway'::regrole) then
             execute format('revoke %I from meetlink_gateway', grantee);
         end if;
     end loop;

@@ -65,5 +65,10 @@ is_deeply(\%help, \%type, 'every family is explained');
 my $tutor_id = $tutor->id;
 unlike($text, qr/$tutor_id|$dead|Bearer/, 'nobody is named');
 
+# http.conninfo is that of the daemon here, which is no member of meetlink_gateway
+my $got = call($url =~ s{/metrics}{/api/sessions/retry-meeting-link}r, body => '{"sessionId": "x"}');
+is($got->{status}, 503, 'a database role that is not set up for callers: 503');
+is(scalar grep({ $_->{event} eq 'http_not_entitled' } @{ $daemon->log }), 1, 'and the log says what it must be');
+
 is($daemon->stop, 0, 'SIGTERM ends it');
 done_testing();

@@ -42,14 +42,14 @@ TEST(WebCaller, WithoutAKeyOnlyLoopbackPeers)
 
 TEST(WebCaller, WithoutAKeyOnlyLoopbackHosts)
 {
-    for (const char* host : {"localhost", "LocalHost:8787", "127.0.0.1", "127.0.0.1:1", "[::1]",
-                             "[::1]:8787"}) {
+    for (const char* host :
+         {"localhost", "LocalHost:8787", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8787"}) {
         EXPECT_TRUE(local({{"Host", host}})) << host;
     }
     for (const char* host :
          {"", "example.org", "localhost.example.org", "127.0.0.1.example.org", "10.0.0.1", "::1",
-          "[::2]", "[127.0.0.1]", "[::1", "[::1]x", "localhost:", "localhost:http", "localhost:123456",
-          "localhost@example.org", "0.0.0.0", "127.1"}) {
+          "[::2]", "[127.0.0.1]", "[::1", "[::1]x", "localhost:", "localhost:http",
+          "localhost:123456", "localhost@example.org", "0.0.0.0", "127.1"}) {
         EXPECT_FALSE(local({{"Host", host}})) << host;
     }
     EXPECT_FALSE(local({}));
@@ -68,8 +68,8 @@ TEST(WebCaller, WithoutAKeyNoProxyNoOtherOriginNoToken)
         EXPECT_FALSE(with("Origin", origin)) << origin;
     }
     EXPECT_FALSE(with("Sec-Fetch-Site", "same-site"));
-    for (const char* name : {"Forwarded", "X-Forwarded-For", "x-forwarded-anything", "Via",
-                             "X-Real-IP"}) {
+    for (const char* name :
+         {"Forwarded", "X-Forwarded-For", "x-forwarded-anything", "Via", "X-Real-IP"}) {
         EXPECT_FALSE(with(name, "127.0.0.1")) << name;
     }
     EXPECT_FALSE(with("Authorization", "Bearer x"));
@@ -114,20 +114,39 @@ TEST(WebRetryRequest, TakesOneTextOrWholeNumber)
     EXPECT_EQ(id_in(R"({"sessionId": "abc", "more": [1, {}]})"), "abc");
     EXPECT_EQ(id_in(R"({"sessionId": 42})"), "42");
     EXPECT_EQ(id_in(R"({"sessionId": -9223372036854775808})"), "-9223372036854775808");
-    EXPECT_EQ(id_in("{\"sessionId\": \"stra\xc3\x9f" "e 7\"}"), "stra\xc3\x9f" "e 7");
+    EXPECT_EQ(id_in("{\"sessionId\": \"stra\xc3\x9f"
+                    "e 7\"}"),
+              "stra\xc3\x9f"
+              "e 7");
 }
 
 TEST(WebRetryRequest, RefusesEverythingElseInTheDocumentedWords)
 {
     const std::string deep(20'000, '[');
-    for (const std::string& body : std::vector<std::string>{
-             "", "null", "\"abc\"", "[]", "{}", R"({"sessionId": null})", R"({"sessionId": true})",
-             R"({"sessionId": 1.5})", R"({"sessionId": 1e30})", R"({"sessionId": ["abc"]})",
-             R"({"sessionId": ""})", R"({"sessionId": " abc"})", R"({"sessionId": "a\nb"})",
-             R"({"sessionId": "a\u0000b"})", "{\"sessionId\": \"a\xff\"}", R"({"sessionid": "abc"})",
-             R"({"sessionId": "abc", "sessionId": "abc"})", R"({"sessionId": "abc"} {})",
-             R"({'sessionId': 'abc'})", R"({"sessionId": "abc",})", "// comment\n{}",
-             "{\"sessionId\": " + deep, "{\"sessionId\": \"" + std::string(1025, 'a') + "\"}"}) {
+    for (const std::string& body :
+         std::vector<std::string>{"",
+                                  "null",
+                                  "\"abc\"",
+                                  "[]",
+                                  "{}",
+                                  R"({"sessionId": null})",
+                                  R"({"sessionId": true})",
+                                  R"({"sessionId": 1.5})",
+                                  R"({"sessionId": 1e30})",
+                                  R"({"sessionId": ["abc"]})",
+                                  R"({"sessionId": ""})",
+                                  R"({"sessionId": " abc"})",
+                                  R"({"sessionId": "a\nb"})",
+                                  R"({"sessionId": "a\u0000b"})",
+                                  "{\"sessionId\": \"a\xff\"}",
+                                  R"({"sessionid": "abc"})",
+                                  R"({"sessionId": "abc", "sessionId": "abc"})",
+                                  R"({"sessionId": "abc"} {})",
+                                  R"({'sessionId': 'abc'})",
+                                  R"({"sessionId": "abc",})",
+                                  "// comment\n{}",
+                                  "{\"sessionId\": " + deep,
+                                  "{\"sessionId\": \"" + std::string(1025, 'a') + "\"}"}) {
         const auto parsed = parse_retry_request(body);
         const auto* answer = std::get_if<Answer>(&parsed);
         ASSERT_NE(answer, nullptr) << body.substr(0, 80);
@@ -143,12 +162,13 @@ TEST(WebRetryRequest, OnlyJsonInUtf8)
     const auto taken = [](const Headers& headers, const std::string& body) {
         return !wrong_content_type(request(headers, "127.0.0.1", body)).has_value();
     };
-    for (const char* type : {"application/json", "Application/JSON", "application/json;charset=utf-8",
-                             "application/json ; charset=\"UTF-8\""}) {
+    for (const char* type :
+         {"application/json", "Application/JSON", "application/json;charset=utf-8",
+          "application/json ; charset=\"UTF-8\""}) {
         EXPECT_TRUE(taken({{"Content-Type", type}}, "{}")) << type;
     }
-    for (const char* type : {"", "text/json", "application/json; charset=latin1", "application/jsonp",
-                             "text/plain, application/json"}) {
+    for (const char* type : {"", "text/json", "application/json; charset=latin1",
+                             "application/jsonp", "text/plain, application/json"}) {
         EXPECT_FALSE(taken({{"Content-Type", type}}, "{}")) << type;
     }
     EXPECT_FALSE(taken({}, "{}"));

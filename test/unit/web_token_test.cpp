@@ -95,7 +95,8 @@ TEST(WebToken, TheTokenDoesNotChooseTheAlgorithm)
         const auto header = base64url(R"({"alg":")" + std::string{alg} + R"("})");
         EXPECT_NE(why(verifier, header + "." + payload + "."), "") << alg;
         EXPECT_NE(why(verifier, header + "." + payload), "") << alg;
-        EXPECT_NE(why(verifier, token("{}", secret, R"({"alg":")" + std::string{alg} + R"("})")), "")
+        EXPECT_NE(why(verifier, token("{}", secret, R"({"alg":")" + std::string{alg} + R"("})")),
+                  "")
             << alg;
     }
     EXPECT_NE(why(verifier, base64url(R"({"typ":"JWT"})") + "." + payload + "."), "");
@@ -112,7 +113,8 @@ TEST(WebToken, TimesAreChecked)
     EXPECT_EQ(why(verifier, token(R"({"exp":1799999995})")), "the token has expired");
     EXPECT_EQ(why(verifier, token(R"({"exp":0})")), "the token has expired");
     EXPECT_EQ(why(verifier, token(R"({"exp":-1e300})")), "the token has expired");
-    EXPECT_EQ(why(verifier, token(R"({"exp":"1900000000"})")), "the token's claim exp is not a time");
+    EXPECT_EQ(why(verifier, token(R"({"exp":"1900000000"})")),
+              "the token's claim exp is not a time");
     EXPECT_EQ(why(verifier, token(R"({"exp":null})")), "the token's claim exp is not a time");
     EXPECT_EQ(why(verifier, token(R"({"nbf":1800000005})")), "");
     EXPECT_EQ(why(verifier, token(R"({"nbf":1800000006})")), "the token is not valid yet");
@@ -206,7 +208,8 @@ TEST_F(PublicKey, KeysOfNoUseAreNamedAtTheStart)
     write(Key{EVP_RSA_gen(1024), &EVP_PKEY_free});
     EXPECT_NE(std::get<std::string>(make()).find("only 1024 bits"), std::string::npos);
     write(Key{EVP_EC_gen("P-384"), &EVP_PKEY_free});
-    EXPECT_NE(std::get<std::string>(make()).find("neither RSA nor on the curve"), std::string::npos);
+    EXPECT_NE(std::get<std::string>(make()).find("neither RSA nor on the curve"),
+              std::string::npos);
     write(Key{EVP_EC_gen("P-256"), &EVP_PKEY_free});
     EXPECT_TRUE(std::holds_alternative<TokenVerifier>(make()));
 }

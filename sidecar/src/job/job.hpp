@@ -37,8 +37,7 @@ public:
     void on_ended(std::function<void()> callback) { on_ended_ = std::move(callback); }
 
     /// Called with what became of each claim.
-    using OnSettled =
-        std::function<void(const Claim&, const settle::Outcome&, settle::Verdict)>;
+    using OnSettled = std::function<void(const Claim&, const settle::Outcome&, settle::Verdict)>;
     void on_settled(OnSettled callback) { on_settled_ = std::move(callback); }
 
     void start(Claim claim, std::shared_ptr<Lease> lease);

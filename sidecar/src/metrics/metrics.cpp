@@ -59,8 +59,7 @@ MetricFamily family(std::string name, std::string help, MetricType type)
     return made;
 }
 
-void add(MetricFamily& to, double value,
-         std::vector<prometheus::ClientMetric::Label> labels = {})
+void add(MetricFamily& to, double value, std::vector<prometheus::ClientMetric::Label> labels = {})
 {
     prometheus::ClientMetric metric;
     metric.label = std::move(labels);
@@ -115,8 +114,8 @@ std::string Metrics::render(const Now& now) const
 {
     auto families = registry_.Collect();
 
-    auto build = family("meetlink_build_info", "Version and revision of this daemon.",
-                        MetricType::Gauge);
+    auto build =
+        family("meetlink_build_info", "Version and revision of this daemon.", MetricType::Gauge);
     add(build, 1, {{"version", std::string{version}}, {"revision", std::string{revision}}});
     families.push_back(std::move(build));
 
@@ -134,8 +133,8 @@ std::string Metrics::render(const Now& now) const
     add(up, now.jobs != nullptr ? 1 : 0);
     families.push_back(std::move(up));
 
-    auto flight = family("meetlink_in_flight", "Sessions this daemon is working on.",
-                         MetricType::Gauge);
+    auto flight =
+        family("meetlink_in_flight", "Sessions this daemon is working on.", MetricType::Gauge);
     add(flight, static_cast<double>(now.in_flight));
     families.push_back(std::move(flight));
 

@@ -120,8 +120,7 @@ std::variant<Caller, Answer> Callers::identify(const Request& request,
     if (claims.role.empty()) {
         return forbidden("Forbidden", "The token names no role.");
     }
-    return Caller{
-        .role = claims.role, .claims = claims.json, .named = !claims.subject.empty()};
+    return Caller{.role = claims.role, .claims = claims.json, .named = !claims.subject.empty()};
 }
 
 }  // namespace meetlink::web

@@ -31,9 +31,9 @@ constexpr Statement status_statement{"http_status",
 /// Only the entering counts.
 constexpr Statement nothing_statement{"nothing", "select"};
 
-constexpr Statement request_missing_statement{
-    "request_missing",
-    "select to_json(session_ids)::text as session_ids, seen, daemon from meetlink.request_missing()"};
+constexpr Statement request_missing_statement{"request_missing",
+                                              "select to_json(session_ids)::text as session_ids, "
+                                              "seen, daemon from meetlink.request_missing()"};
 
 constexpr Statement outcomes_statement{
     "outcomes",
@@ -72,8 +72,7 @@ Answer Gateway::refused(const postgres::Error& error)
         // the application's own policies could not make sense of the claims
         return forbidden("Forbidden", "The token's claims are not accepted.");
     }
-    if (const auto repeated =
-            limiter_.admit(error.sqlstate, log::RepeatLimiter::Clock::now())) {
+    if (const auto repeated = limiter_.admit(error.sqlstate, log::RepeatLimiter::Clock::now())) {
         log::warning("http_database_error", "could not serve an HTTP request",
                      {{"error", error.describe()}, {"repeated", *repeated}});
     }
@@ -93,12 +92,12 @@ asio::awaitable<std::variant<Rows, Answer>> Gateway::ask(postgres::Connection& c
     std::vector<postgres::Parameter> identity{asked.caller.role, asked.caller.claims};
     const auto entered = co_await connection.query(enter, std::move(identity));
     if (!entered && entered.error().sqlstate == "42501") {
-        if (const auto repeated =
-                limiter_.admit("entitlement", log::RepeatLimiter::Clock::now())) {
-            log::error("http_not_entitled",
-                       "the role of http.conninfo may not serve HTTP callers; it must be a member of "
-                       "meetlink_gateway",
-                       {{"error", entered.error().describe()}, {"repeated", *repeated}});
+        if (const auto repeated = limiter_.admit("entitlement", log::RepeatLimiter::Clock::now())) {
+            log::error(
+                "http_not_entitled",
+                "the role of http.conninfo may not serve HTTP callers; it must be a member of "
+                "meetlink_gateway",
+                {{"error", entered.error().describe()}, {"repeated", *repeated}});
         }
         co_return unavailable("The HTTP server's database role is not set up.");
     }

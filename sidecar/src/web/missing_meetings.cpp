@@ -78,8 +78,8 @@ asio::awaitable<Answer> create_missing_meetings(Gateway& gateway, Caller caller,
         const bool stopped = co_await stopping.wait_for(pause);
         pause = std::min(pause * 3 / 2, longest_pause);
         waiting = !stopped && Clock::now() < deadline;
-        std::vector<std::string> some{open.begin(), open.begin() + static_cast<std::ptrdiff_t>(
-                                                                       std::min(open.size(), batch))};
+        std::vector<std::string> some{
+            open.begin(), open.begin() + static_cast<std::ptrdiff_t>(std::min(open.size(), batch))};
         const auto settled = co_await gateway.outcomes(std::move(some), missing.seen);
         const auto* outcomes = std::get_if<Gateway::Outcomes>(&settled);
         if (outcomes == nullptr) {
@@ -90,8 +90,8 @@ asio::awaitable<Answer> create_missing_meetings(Gateway& gateway, Caller caller,
         }
         std::erase_if(open, [&](const auto& id) { return outcomes->contains(id); });
     }
-    const auto counts =
-        std::to_string(tally.success) + " of " + std::to_string(tally.total) + " meeting links created";
+    const auto counts = std::to_string(tally.success) + " of " + std::to_string(tally.total) +
+                        " meeting links created";
     co_return open.empty() ? tally.answer(200, counts)
                            : tally.answer(202, counts + " so far, the others are being made");
 }

@@ -118,7 +118,8 @@ asio::awaitable<void> Server::accept()
         } else if (problem != asio::error::connection_aborted) {
             log::warning("http_accept_failed", "could not accept a connection",
                          {{"error", problem.message()}});
-            asio::steady_timer pause{executor_, std::chrono::milliseconds{200}};  // out of descriptors
+            asio::steady_timer pause{executor_,
+                                     std::chrono::milliseconds{200}};  // out of descriptors
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, problem));
         }
     }

@@ -28,9 +28,9 @@ std::variant<jwt_alg_t, std::string> algorithm_of(const Secret& pem)
 {
     const auto text = pem.reveal();
     const Bio source{BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), &BIO_free};
-    const PublicKey key{source ? PEM_read_bio_PUBKEY(source.get(), nullptr, nullptr, nullptr)
-                               : nullptr,
-                        &EVP_PKEY_free};
+    const PublicKey key{
+        source ? PEM_read_bio_PUBKEY(source.get(), nullptr, nullptr, nullptr) : nullptr,
+        &EVP_PKEY_free};
     if (!key) {
         return "it holds no public key in PEM format";
     }
@@ -113,7 +113,8 @@ std::variant<TokenVerifier, std::string> TokenVerifier::make(const config::Http&
     if (!http.jwt_secret.empty()) {
         return TokenVerifier{http.jwt_secret, JWT_ALG_HS256, http.jwt_audience};
     }
-    const std::string where = "http.jwt_public_key_file \"" + http.jwt_public_key_file.string() + "\"";
+    const std::string where =
+        "http.jwt_public_key_file \"" + http.jwt_public_key_file.string() + "\"";
     auto file = read_secret_file(http.jwt_public_key_file);
     if (const auto* wrong = std::get_if<std::string>(&file)) {
         return where + " cannot be read: " + *wrong;
