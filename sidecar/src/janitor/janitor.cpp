@@ -24,6 +24,9 @@ constexpr postgres::Statement renew_statement{
 
 constexpr int sweep_rows = 1000;
 
+/// A daemon that gave no sign of life for 30 s counts as dead (sql/63_retry.sql, meetlink.daemon_alive).
+constexpr std::chrono::milliseconds longest_silence{10'000};
+
 /// A promotion happens this much later than computed: never too early, and never in a tight loop.
 constexpr std::chrono::milliseconds grain{20};
 
@@ -84,7 +87,7 @@ asio::awaitable<void> Janitor::keep_house()
 {
     auto next = Clock::now();
     while (co_await wait_until(std::min(next, next_due_))) {
-        next = Clock::now() + options_.poll_interval;
+        next = Clock::now() + std::min(options_.poll_interval, longest_silence);
         next_due_ = Clock::time_point::max();
         const bool connected = co_await upkeep_.until_connected();
         if (connected) {
