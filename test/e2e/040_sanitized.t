@@ -13,7 +13,7 @@ $ENV{MEETLINKD}     = $binary;
 $ENV{ASAN_OPTIONS}  = 'detect_leaks=1:exitcode=99:detect_stack_use_after_return=1';
 $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1:halt_on_error=1:exitcode=99';
 
-my $world   = Meetlink::World->new(config => { sidecar => { http_timeout => '"3s"' } });
+my $world   = Meetlink::World->new(config => { sidecar => { http_timeout => '"3s"', poll_interval => '"200ms"' } });
 my $standin = $world->standin;
 for my $provider (qw(google_meet zoom))
 {
