@@ -79,7 +79,7 @@ insert into meetlink.reason (code, title, acts, disposition, scope, min_delay, a
  'operator', 'block', 'provider', '0', 'contact_support',
  'Check the client id and secret of this provider in the configuration of meetlinkd, and that the application still exists.', 502),
 ('app_scope_missing',      'The application lacks a permission at the provider',
- 'operator', 'block', 'provider', '0', 'contact_support',
+ 'operator', 'block', 'connection', '0', 'contact_support',
  'Add the scope named in the detail to the application in the provider''s console; then tutors reconnect.', 502),
 ('api_disabled',           'The provider''s API is turned off for the application',
  'operator', 'block', 'provider', '0', 'contact_support',

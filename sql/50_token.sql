@@ -65,7 +65,8 @@ begin
     if not found then
         return false;
     end if;
-    if reason is null then
+    -- a refresh token is looked at only after the secret was accepted
+    if reason is null or known_reason in ('grant_revoked', 'grant_response_lost', 'reauth_policy') then
         perform meetlink.unblock_provider(finish_refresh.provider, '{client_rejected,provider_not_configured}');
     elsif exists (select from meetlink.reason r where r.code = known_reason and r.scope = 'provider' and r.disposition = 'block') then
         perform meetlink.block_provider(finish_refresh.provider, known_reason, finish_refresh.detail);

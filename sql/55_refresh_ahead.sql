@@ -103,7 +103,7 @@ begin
         if r.reason is not null then
             perform meetlink.block_provider(r.provider, r.reason, r.detail);
         elsif r.linked and exists (select from meetlink.provider_block b where b.provider = r.provider) then
-            perform meetlink.unblock_provider(r.provider, '{app_scope_missing,api_disabled}');
+            perform meetlink.unblock_provider(r.provider, '{api_disabled}');
         end if;
     end loop;
 end

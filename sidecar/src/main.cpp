@@ -86,7 +86,8 @@ int main(int argc, char** argv)
     log::open(loaded.config.log.level, loaded.config.log.format);
 
     std::signal(SIGPIPE, SIG_IGN);
-    return run(loaded.config, command.check  ? daemon::Mode::check
-                              : command.once ? daemon::Mode::once
-                                             : daemon::Mode::serve);
+    return run(loaded.config, command.check       ? daemon::Mode::check
+                              : command.once      ? daemon::Mode::once
+                              : command.reencrypt ? daemon::Mode::reencrypt
+                                                  : daemon::Mode::serve);
 }

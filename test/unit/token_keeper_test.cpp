@@ -28,6 +28,7 @@ public:
         .found = true, .usable = true, .access = {}, .refresh = {}, .expires_at = {}, .print = 1};
     int busy = 0;            ///< so many times somebody else holds the lease
     int store_failures = 0;  ///< so many times storing fails
+    std::function<void()> on_begin;
     std::function<void()> before_store;
     std::vector<std::string> calls;
 
@@ -45,6 +46,9 @@ public:
         ConnectionKey, std::chrono::milliseconds) override
     {
         calls.push_back("begin");
+        if (on_begin) {
+            on_begin();
+        }
         const bool granted = busy == 0;
         busy -= granted ? 0 : 1;
         RefreshLease lease;
@@ -83,6 +87,13 @@ public:
     {
         calls.push_back(failure ? "end " + std::string{code(failure->reason)} : "end");
         co_return std::nullopt;
+    }
+    asio::awaitable<postgres::Expected<bool>> replace_ciphertext(
+        ConnectionKey, std::int64_t, Stored, std::optional<std::string>,
+        std::optional<std::string>) override
+    {
+        throw std::logic_error("not called");
+        co_return false;
     }
     asio::awaitable<postgres::Expected<bool>> disconnect(ConnectionKey, std::int64_t, Stored was,
                                                          Failure failure) override
@@ -181,12 +192,15 @@ protected:
     asio::io_context loop_;
     FakeStore store_;
     FakeProvider zoom_;
-    Keeper keeper_{
-        loop_.get_executor(),
-        store_,
-        cipher,
-        [this](std::string_view) { return &zoom_; },
-        {.http_timeout = 0ms, .look_again = 1ms, .store_again = 1ms, .store_attempts = 3}};
+    Keeper keeper_{loop_.get_executor(),
+                   store_,
+                   cipher,
+                   [this](std::string_view) { return &zoom_; },
+                   {.http_timeout = 0ms,
+                    .look_again = 1ms,
+                    .store_again = 1ms,
+                    .store_attempts = 3,
+                    .second_look = 0ms}};
 };
 
 TEST_F(KeeperTest, AValidTokenIsUsedAsItIs)
@@ -203,6 +217,24 @@ TEST_F(KeeperTest, LessThanFiveMinutesLeftRefreshesAndStoresBeforeUse)
     EXPECT_EQ(usable(), "new-access");
     EXPECT_EQ(store_.calls, (std::vector<std::string>{"begin", "store"}));
     EXPECT_EQ(stored_refresh(), "new-refresh");
+}
+
+TEST_F(KeeperTest, ARotatedTokenThatWasUsedByTheApplicationIsWaitedFor)
+{
+    Keeper patient{loop_.get_executor(),
+                   store_,
+                   cipher,
+                   [this](std::string_view) { return &zoom_; },
+                   {.http_timeout = 0ms, .look_again = 1ms, .second_look = 60s}};
+    zoom_.answers.push_back(refused(Reason::grant_revoked));
+    int looks = 0;
+    store_.on_begin = [&] {
+        if (++looks == 4) {
+            store_.put("apps-access", "apps-refresh");
+        }
+    };
+    EXPECT_EQ(run(patient.usable(ann, store_.row)), "apps-access");
+    EXPECT_EQ(zoom_.sent.size(), 1U);
 }
 
 TEST_F(KeeperTest, AnUnknownExpiryRefreshesToo)

@@ -18,6 +18,8 @@ std::variant<Command, Exit> parse_command_line(int argc, const char* const* argv
     app.add_flag("--check", command.check,
                  "check the configuration, print it without secrets, exit");
     app.add_flag("--once", command.once, "work off what is due, exit");
+    app.add_flag("--reencrypt", command.reencrypt,
+                 "encrypt stored tokens with the current key and tokens.cipher, exit");
     app.add_flag("--version", print_version, "print the version, exit");
     app.add_flag("--print-config-reference", print_reference,
                  "print every configuration key as a Markdown table, exit");

@@ -11,8 +11,9 @@ namespace meetlink::config {
 /// What the command line asks for.
 struct Command {
     std::optional<std::filesystem::path> config_file;  ///< absent: everything from the environment
-    bool check = false;  ///< say whether the configuration is valid, and exit
-    bool once = false;   ///< work off what is due, and exit
+    bool check = false;      ///< say whether the configuration is valid, and exit
+    bool once = false;       ///< work off what is due, and exit
+    bool reencrypt = false;  ///< move stored tokens to the current key and cipher, and exit
 };
 
 /// The command line was already answered (--help, --version, --print-config-reference), or is wrong.

@@ -40,6 +40,7 @@ struct Tokens {
     Secret encryption_key;
     std::vector<Secret> previous_keys;
     Cipher cipher = Cipher::aes_256_cbc;
+    std::chrono::milliseconds refresh_ahead{};  ///< of a session's start
 };
 
 /// One provider's section; the defaults differ per provider.
@@ -50,6 +51,7 @@ struct Provider {
     std::string api_base;                 ///< without a slash at the end
     std::vector<std::string> link_hosts;  ///< "meet.google.com", or ".zoom.us" for every subdomain
     int max_per_connection = 0;           ///< requests in flight per connection, at least 1
+    int refresh_after_days = 0;           ///< of idleness, before the refresh token dies of it
     double max_per_second = 0;            ///< per provider and daemon, above 0
 };
 

@@ -77,6 +77,9 @@ constexpr std::array table{
     Setting{"tokens", "cipher", to<&Config::tokens, &Tokens::cipher>, "aes-256-cbc",
             "aes-256-cbc: write each token in the format it was read in. aes-256-gcm: write the "
             "authenticated format, which the application must be able to read."},
+    Setting{"tokens", "refresh_ahead", to<&Config::tokens, &Tokens::refresh_ahead>, "1h",
+            "Owners with a session that starts within this time always have a fresh access token.",
+            Rule::any, 1 * minute, 24 * 60 * minute},
 
     Setting{"google", "client_id", to<&Config::google, &Provider::client_id>, "",
             "OAuth client id of the application at Google; without it sessions get "
@@ -95,6 +98,11 @@ constexpr std::array table{
             Rule::link_hosts},
     Setting{"google", "max_per_connection", to<&Config::google, &Provider::max_per_connection>, "2",
             "Most requests in flight for one tutor's account.", Rule::any, 1, 100},
+    Setting{
+        "google", "refresh_after_days", to<&Config::google, &Provider::refresh_after_days>, "120",
+        "Idle refresh tokens are used after this many days, spread over the last fifth; Google's "
+        "die after six months.",
+        Rule::any, 1, 170},
     Setting{"google", "max_per_second", to<&Config::google, &Provider::max_per_second>, "100",
             "Most requests a second of this daemon; Google allows 166 a second and project.",
             Rule::any, 0.01, 100'000},
@@ -117,6 +125,10 @@ constexpr std::array table{
             "Most requests in flight for one tutor's account; Zoom allows a Free one 2 creates a "
             "second.",
             Rule::any, 1, 100},
+    Setting{"zoom", "refresh_after_days", to<&Config::zoom, &Provider::refresh_after_days>, "60",
+            "Idle refresh tokens are used after this many days, spread over the last fifth; Zoom's "
+            "die after 90 days.",
+            Rule::any, 1, 85},
     Setting{"zoom", "max_per_second", to<&Config::zoom, &Provider::max_per_second>, "20",
             "Most requests a second of this daemon; Zoom allows a Pro account 20 creates a second.",
             Rule::any, 0.01, 100'000},

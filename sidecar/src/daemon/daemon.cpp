@@ -11,6 +11,7 @@
 #include "log/log.hpp"
 #include "provider/google.hpp"
 #include "provider/zoom.hpp"
+#include "token/reencrypt.hpp"
 #include "version.hpp"
 
 namespace meetlink::daemon {
@@ -75,6 +76,10 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
       tokens_(executor_, token_store_, cipher_,
               [this](std::string_view name) { return find_provider(name); },
               {.format = config.tokens.cipher, .http_timeout = config.sidecar.http_timeout}),
+      refresher_(upkeep_, tokens_,
+                 {.ahead = config.tokens.refresh_ahead,
+                  .idle_days = {{"google_meet", config.google.refresh_after_days},
+                                {"zoom", config.zoom.refresh_after_days}}}),
       jobs_(executor_, {.limits = limits_,
                         .tokens = tokens_,
                         .providers = [this](std::string_view name) { return find_provider(name); },
@@ -82,10 +87,15 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
                         .leases = leases_,
                         .registration = registration_}),
       settler_(executor_, work_, registration_),
-      janitor_(executor_, work_, upkeep_, registration_, leases_, listener_,
-               {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
-               {.ring = [this] { claimer_.ring(); },
-                .register_again = [this] { return register_again(); }}),
+      janitor_(
+          executor_, work_, upkeep_, registration_, leases_, listener_,
+          {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
+          {.ring = [this] { claimer_.ring(); },
+           .register_again = [this] { return register_again(); },
+           .refresh_ahead = mode == Mode::serve ? std::function<asio::awaitable<void>()>{[this] {
+               return refresher_.turn();
+           }}
+                                                : nullptr}),
       stages_(executor_),
       claiming_(executor_),
       site_(executor_, config.http,
@@ -118,6 +128,8 @@ asio::awaitable<int> Daemon::run()
             co_return co_await check();
         case Mode::once:
             co_return co_await once();
+        case Mode::reencrypt:
+            co_return co_await reencrypt();
         case Mode::serve:
             break;
     }
@@ -128,6 +140,7 @@ void Daemon::stop()
 {
     stopped_ = true;
     claimer_.stop();
+    refresher_.stop();
     site_.close();
     limits_.close();  // what has not started yet is given back at once
     if (registration_.daemon_id == 0) {
@@ -205,6 +218,32 @@ asio::awaitable<int> Daemon::once()
     co_return failed_ ? exit_failed : exit_ok;
 }
 
+asio::awaitable<int> Daemon::reencrypt()
+{
+    if (const auto status = co_await first_connection()) {
+        co_return *status;
+    }
+    stages_.spawn("work session", work_.run());
+    stages_.spawn("upkeep session", upkeep_.run());
+    stages_.spawn("settler", settler_.run());
+    stages_.spawn("watch", give_up_when_out_of_reach());
+    const bool working = co_await work_.until_connected();
+    const bool keeping_up = co_await upkeep_.until_connected();
+    failed_ = failed_ || !working || !keeping_up;
+    if (!failed_) {
+        const auto done =
+            co_await token::reencrypt(upkeep_, token_store_, cipher_, config_.tokens.cipher);
+        if (!done) {
+            log::error("reencrypt_failed", "could not encrypt tokens anew",
+                       {{"error", done.error().describe()}});
+        }
+        failed_ = !done || done->unreadable > 0 || done->busy > 0;
+    }
+    stop();
+    co_await wind_down();
+    co_return failed_ ? exit_failed : exit_ok;
+}
+
 asio::awaitable<int> Daemon::check()
 {
     std::vector<postgres::Error> problems;
@@ -263,7 +302,9 @@ asio::awaitable<std::optional<postgres::Error>> Daemon::begin_work(postgres::Con
     }
     // A lost connection does not end our claims: housekeeping says when the database forgot us.
     if (registration_.daemon_id == 0) {
-        co_return co_await register_daemon(connection, config_.sidecar.name, registration_);
+        // beside a daemon that serves under this name: it must not be taken for its successor
+        const auto name = config_.sidecar.name + (mode_ == Mode::reencrypt ? " --reencrypt" : "");
+        co_return co_await register_daemon(connection, name, registration_);
     }
     co_return std::nullopt;
 }

@@ -24,6 +24,7 @@
 #include "token/cipher.hpp"
 #include "token/database_store.hpp"
 #include "token/keeper.hpp"
+#include "token/refresher.hpp"
 #include "web/site.hpp"
 
 namespace meetlink::daemon {
@@ -35,7 +36,7 @@ enum Exit : int {
     exit_unusable = 2  ///< configuration or database setup: a person must change something
 };
 
-enum class Mode { serve, once, check };
+enum class Mode { serve, once, check, reencrypt };
 
 /// The stages of a row's way (DESIGN section 2), wired together, and their start and end.
 class Daemon {
@@ -52,6 +53,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<int> serve();
     [[nodiscard]] boost::asio::awaitable<int> work_until_stopped();
     [[nodiscard]] boost::asio::awaitable<int> once();
+    [[nodiscard]] boost::asio::awaitable<int> reencrypt();
     [[nodiscard]] boost::asio::awaitable<std::optional<int>> first_connection();
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> begin_work(
         postgres::Connection& connection);
@@ -85,6 +87,7 @@ private:
     Listener listener_;
     Claimer claimer_;
     token::Keeper tokens_;
+    token::Refresher refresher_;
     job::Runner jobs_;
     settle::Settler settler_;
     Janitor janitor_;

@@ -50,6 +50,9 @@ asio::awaitable<void> Janitor::run()
     rhythms_.spawn("sweep", keep_sweeping());
     rhythms_.spawn("lease renewal", keep_leases());
     rhythms_.spawn("lease watch", watch_leases());
+    if (callbacks_.refresh_ahead) {
+        rhythms_.spawn("refresh ahead", keep_refreshing());
+    }
     co_await rhythms_.joined();
 }
 
@@ -155,6 +158,18 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
         }
     }
     co_return std::nullopt;
+}
+
+asio::awaitable<void> Janitor::keep_refreshing()
+{
+    auto next = Clock::now();
+    while (co_await wait_until(next)) {
+        next = Clock::now() + options_.refresh_interval;
+        const bool connected = co_await upkeep_.until_connected();
+        if (connected) {
+            co_await callbacks_.refresh_ahead();
+        }
+    }
 }
 
 asio::awaitable<void> Janitor::keep_leases()

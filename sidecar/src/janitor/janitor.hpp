@@ -22,11 +22,14 @@ public:
         std::chrono::milliseconds poll_interval{5'000};
         std::chrono::milliseconds lease{30'000};
         std::chrono::milliseconds sweep_interval{120'000};
+        std::chrono::milliseconds refresh_interval{20'000};
     };
     struct Callbacks {
         std::function<void()> ring;  ///< something is due
         /// The database does not know this daemon (any more).
         std::function<boost::asio::awaitable<void>()> register_again;
+        /// One turn of refreshing tokens ahead of need; empty: not wanted.
+        std::function<boost::asio::awaitable<void>()> refresh_ahead;
     };
 
     /// Renewals go through `work`; what may take longer, through `upkeep`.
@@ -49,6 +52,7 @@ private:
 
     [[nodiscard]] boost::asio::awaitable<void> keep_house();
     [[nodiscard]] boost::asio::awaitable<void> keep_sweeping();
+    [[nodiscard]] boost::asio::awaitable<void> keep_refreshing();
     [[nodiscard]] boost::asio::awaitable<void> keep_leases();
     [[nodiscard]] boost::asio::awaitable<void> watch_leases();
     void warn(std::string_view event, std::string_view message, const postgres::Error& error) const;

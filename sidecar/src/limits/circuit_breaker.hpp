@@ -52,10 +52,11 @@ public:
     }
 
     /// The provider failed in a way that other calls would share. True: the breaker has opened by it.
-    bool failed(Clock::time_point now)
+    /// `for_all`: it would fail for every other call too, so one failure is enough.
+    bool failed(Clock::time_point now, bool for_all = false)
     {
         ++failures_;
-        if (opened_ ? !probing_ : failures_ < settings_.threshold) {
+        if (opened_ ? !probing_ : !for_all && failures_ < settings_.threshold) {
             return false;  // a call from before it opened says nothing new
         }
         wait_ = opened_ ? std::min(wait_ * 2, settings_.longest_wait) : settings_.first_wait;

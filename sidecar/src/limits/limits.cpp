@@ -22,6 +22,11 @@ bool concerns_the_provider(Reason reason)
     }
 }
 
+bool rejects_the_application(Reason reason)
+{
+    return reason == Reason::client_rejected || reason == Reason::api_disabled;
+}
+
 Limits::Limits(asio::any_io_executor executor, std::map<std::string, ProviderLimits> providers,
                CircuitBreaker::Settings breaker)
     : executor_(executor), closing_(executor)
@@ -51,7 +56,9 @@ asio::awaitable<std::optional<Limits::Permit>> Limits::enter(token::ConnectionKe
         ++slots.working;
     }
     std::optional<Permit> permit{std::in_place, *this, key};  // from here on it gives the slot back
+    const bool is_probe = provider.breaker.state(Clock::now()) == CircuitBreaker::State::half_open;
     if (closed_ || !provider.breaker.admit(Clock::now())) {
+        permit->not_admitted();
         co_return std::nullopt;
     }
     const auto until = Clock::now() + provider.bucket.reserve(Clock::now());
@@ -59,6 +66,11 @@ asio::awaitable<std::optional<Limits::Permit>> Limits::enter(token::ConnectionKe
         co_await closing_.wait_until(until);
     }
     if (closed_) {
+        co_return std::nullopt;
+    }
+    // it may have opened while this one waited for its turn
+    if (!is_probe && provider.breaker.state(Clock::now()) != CircuitBreaker::State::closed) {
+        permit->not_admitted();
         co_return std::nullopt;
     }
     co_return permit;
@@ -91,7 +103,7 @@ void Limits::Permit::failed(const Failure& failure)
     }
     reported_ = true;
     auto& breaker = limits_->providers_.at(key_.provider).breaker;
-    if (breaker.failed(Clock::now())) {
+    if (breaker.failed(Clock::now(), rejects_the_application(failure.reason))) {
         log::warning("breaker_opened", "the provider fails, one job at a time will try it",
                      {{"provider", key_.provider},
                       {"reason", code(failure.reason)},

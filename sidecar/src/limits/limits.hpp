@@ -47,6 +47,8 @@ public:
         /// What the provider answered, for the breaker; unreported: it was not called.
         void succeeded();
         void failed(const Failure& failure);
+        /// The breaker did not let it pass: another one may be its probe.
+        void not_admitted() { reported_ = true; }
 
     private:
         Limits* limits_;
@@ -95,6 +97,9 @@ private:
     bool closed_ = false;
     Condition closing_;
 };
+
+/// Whether the provider refuses the application itself, whoever it calls for.
+[[nodiscard]] bool rejects_the_application(Reason reason);
 
 /// Whether a failure is one that other calls to this provider would share now.
 [[nodiscard]] bool concerns_the_provider(Reason reason);

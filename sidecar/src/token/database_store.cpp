@@ -26,6 +26,10 @@ constexpr Statement store_statement{
 constexpr Statement end_statement{"end_refresh",
                                   "select meetlink.end_refresh($1, $2, $3, $4, $5, $6)"};
 
+constexpr Statement replace_statement{
+    "replace_ciphertext",
+    "select meetlink.replace_ciphertext($1, $2, $3, $4, $5, $6, $7, $8) as written"};
+
 constexpr Statement disconnect_statement{
     "disconnect", "select meetlink.disconnect($1, $2, $3, $4, $5, $6, $7, $8) as marked"};
 
@@ -102,6 +106,21 @@ asio::awaitable<std::optional<postgres::Error>> DatabaseStore::end_refresh(
     const auto answer =
         co_await session_.query_until_answered(end_statement, std::move(parameters));
     co_return answer ? std::nullopt : std::optional{answer.error()};
+}
+
+asio::awaitable<postgres::Expected<bool>> DatabaseStore::replace_ciphertext(
+    ConnectionKey key, std::int64_t fence, Stored was, std::optional<std::string> access,
+    std::optional<std::string> refresh)
+{
+    std::vector<Parameter> parameters{daemon_id(),           key.owner_id,      key.provider,
+                                      std::to_string(fence), was.access,        was.refresh,
+                                      std::move(access),     std::move(refresh)};
+    const auto answer =
+        co_await session_.query_until_answered(replace_statement, std::move(parameters));
+    if (!answer) {
+        co_return answer.error();
+    }
+    co_return answer->only().get<bool>("written");
 }
 
 asio::awaitable<postgres::Expected<bool>> DatabaseStore::disconnect(ConnectionKey key,

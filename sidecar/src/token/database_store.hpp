@@ -19,6 +19,9 @@ public:
         ConnectionKey key, std::int64_t fence, Stored was, NewTokens tokens) override;
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> end_refresh(
         ConnectionKey key, std::int64_t fence, std::optional<Failure> failure) override;
+    [[nodiscard]] boost::asio::awaitable<postgres::Expected<bool>> replace_ciphertext(
+        ConnectionKey key, std::int64_t fence, Stored was, std::optional<std::string> access,
+        std::optional<std::string> refresh) override;
     [[nodiscard]] boost::asio::awaitable<postgres::Expected<bool>> disconnect(
         ConnectionKey key, std::int64_t fence, Stored was, Failure failure) override;
 

@@ -166,10 +166,9 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
         // 2.1). Where tokens do not rotate this is a plain repetition.
         const auto reread = co_await store_.begin_refresh(key, lease_time());
         if (reread && !reread->stored.same_tokens(lease.stored)) {
-            if (reread->granted) {
-                std::optional<Failure> nothing_wrong;
-                co_await store_.end_refresh(key, reread->fence, nothing_wrong);
-            }
+            std::optional<Failure> nothing_wrong;
+            const auto fence = reread->granted ? reread->fence : lease.fence;
+            co_await store_.end_refresh(key, fence, nothing_wrong);
             co_return std::nullopt;
         }
         if (reread && reread->granted) {
@@ -202,6 +201,14 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
         co_await store_.end_refresh(key, lease.fence, why);
         co_return Result<Access>{problem};
     }
+    if (provider->rotates_refresh_tokens()) {
+        const bool raced = co_await changed_soon(key, lease.stored);
+        if (raced) {
+            std::optional<Failure> nothing_wrong;
+            co_await store_.end_refresh(key, lease.fence, nothing_wrong);
+            co_return std::nullopt;
+        }
+    }
     const auto marked = co_await store_.disconnect(key, lease.fence, lease.stored, problem);
     if (!marked) {
         co_return Result<Access>{database_failure(marked.error())};
@@ -211,6 +218,20 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
     }
     ended_.insert_or_assign(key, Ended{.tokens = lease.stored, .why = problem});
     co_return Result<Access>{problem};
+}
+
+/// Whether somebody stores other tokens within `second_look`. The caller holds the lease.
+asio::awaitable<bool> Keeper::changed_soon(ConnectionKey key, Stored was)
+{
+    const auto until = Condition::Clock::now() + options_.second_look;
+    while (Condition::Clock::now() < until) {
+        co_await pause(options_.look_again);
+        const auto seen = co_await store_.begin_refresh(key, lease_time());
+        if (seen && !seen->stored.same_tokens(was)) {
+            co_return true;
+        }
+    }
+    co_return false;
 }
 
 asio::awaitable<Result<Access>> Keeper::persist(ConnectionKey key, RefreshLease lease,

@@ -38,6 +38,9 @@ public:
         std::chrono::milliseconds look_again{100};
         std::chrono::milliseconds store_again{500};
         int store_attempts = 20;
+        /// How long a rotating refresh token that was rejected may still turn out to have been used by the
+        /// application, which is about to store its successor.
+        std::chrono::milliseconds second_look{2'000};
     };
     using Now = std::function<std::chrono::system_clock::time_point()>;
     using Providers = std::function<provider::Provider*(std::string_view name)>;
@@ -92,6 +95,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<Result<Access>> persist(ConnectionKey key,
                                                                  RefreshLease lease, Format format,
                                                                  provider::Tokens tokens);
+    [[nodiscard]] boost::asio::awaitable<bool> changed_soon(ConnectionKey key, Stored was);
     [[nodiscard]] boost::asio::awaitable<void> pause(std::chrono::milliseconds time);
     [[nodiscard]] Failure unusable(const ConnectionKey& key, const Stored& stored);
     [[nodiscard]] Result<Access> open(const ConnectionKey& key, const Stored& stored) const;

@@ -61,6 +61,11 @@ public:
     /// Gives the lease back; with a failure, records it as the outcome of the last refresh.
     [[nodiscard]] virtual boost::asio::awaitable<std::optional<postgres::Error>> end_refresh(
         ConnectionKey key, std::int64_t fence, std::optional<Failure> failure) = 0;
+    /// Stores the same tokens encrypted anew and gives the lease back. False: nothing was written, since
+    /// the tokens are no longer `was` or the fence is not current.
+    [[nodiscard]] virtual boost::asio::awaitable<postgres::Expected<bool>> replace_ciphertext(
+        ConnectionKey key, std::int64_t fence, Stored was, std::optional<std::string> access,
+        std::optional<std::string> refresh) = 0;
     /// Marks a dead grant and gives the lease back. False: the tokens are no longer `was`.
     [[nodiscard]] virtual boost::asio::awaitable<postgres::Expected<bool>> disconnect(
         ConnectionKey key, std::int64_t fence, Stored was, Failure failure) = 0;
