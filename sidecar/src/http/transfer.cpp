@@ -12,7 +12,7 @@
 namespace meetlink::http {
 namespace {
 
-constexpr std::size_t header_limit = 64 * 1024;
+constexpr std::size_t header_limit = std::size_t{64} * 1024;
 // Idle connections older than this are not reused: servers close theirs after a minute or more, and a
 // request on a connection that is just being closed is an unknown outcome.
 constexpr long max_idle_seconds = 45;
