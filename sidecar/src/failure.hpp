@@ -17,9 +17,9 @@ enum class Stage { claim, token, find, create, poll, settle };
 struct Failure {
     Reason reason{};
     Stage stage{};
-    std::string detail;              ///< one line, at most 500 bytes of valid UTF-8
-    int http_status = 0;             ///< 0: no answer
-    std::string provider_code;       ///< the provider's own code, e.g. "rateLimitExceeded", "4711"
+    std::string detail;         ///< one line, at most 500 bytes of valid UTF-8
+    int http_status = 0;        ///< 0: no answer
+    std::string provider_code;  ///< the provider's own code, e.g. "rateLimitExceeded", "4711"
     /// How long the provider asked us to wait (PROVIDERS.md 2.4, 4.3), at most a day.
     std::optional<std::chrono::seconds> retry_after;
     /// The request may have been carried out although no usable answer came (PROVIDERS.md 0).
