@@ -15,17 +15,27 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 
+namespace {
+
+/// Shared, because each costs three descriptors; blocking calls never run it.
+asio::io_context& sockets_context()
+{
+    static asio::io_context io;
+    return io;
+}
+
+}  // namespace
+
 struct TestClient::Impl {
     std::uint16_t port;
     std::optional<asio::ssl::context> tls;
-    asio::io_context io;
     std::optional<tcp::socket> plain_stream;
     std::optional<asio::ssl::stream<tcp::socket>> tls_stream;
     boost::beast::flat_buffer buffer;
 
     void connect()
     {
-        tcp::socket socket{io};
+        tcp::socket socket{sockets_context()};
         socket.connect({asio::ip::address_v4::loopback(), port});
         socket.set_option(tcp::no_delay{true});
         buffer.clear();

@@ -34,7 +34,9 @@ void append_quoted(std::string& out, std::string_view text)
 
 std::optional<Json::Value> parse_json(std::string_view text)
 {
-    static const std::unique_ptr<Json::CharReader> reader = [] {
+    // One for each thread: a reader keeps state while it parses, and the self-test's client and server
+    // are threads of one process.
+    thread_local const std::unique_ptr<Json::CharReader> reader = [] {
         Json::CharReaderBuilder builder;
         Json::CharReaderBuilder::strictMode(&builder.settings_);
         builder["strictRoot"] = false;
