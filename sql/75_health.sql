@@ -70,6 +70,16 @@ begin
         return next;
     end loop;
 
+    check_name := 'orphans';
+    select count(*) filter (where o.due_at is not null), count(*) filter (where o.due_at is null), min(o.found_at)
+    into n, m, oldest from meetlink.orphan o;
+    status := case when m > 0 or oldest < clock_timestamp() - interval '1 hour' then 'warning' else 'ok' end;
+    detail := case when m > 0 then format('%s meetings that no session wants could not be cancelled and were given up, %s are still tried', m, n)
+              else format('%s meetings that no session wants are to be cancelled', n)
+                   || coalesce(format(', the first since %s', oldest), '') end;
+    hint := case when status <> 'ok' then 'SELECT * FROM meetlink.orphan: cancel them by hand at the provider, or delete the rows.' end;
+    return next;
+
     check_name := 'doorbell';
     status := 'ok';
     detail := 'NOTIFY is queued by the booking transaction when it commits';

@@ -287,6 +287,7 @@ begin
     perform meetlink.revoke_reading(before.table_owner);
     if not keep_jobs then
         delete from meetlink.job;
+        delete from meetlink.orphan;  -- also those that the line above makes
         delete from meetlink.attempt;
         delete from meetlink.refresh;
         delete from meetlink.daemon;
