@@ -11,6 +11,7 @@ grant execute on function meetlink.over_at(timestamptz, timestamptz) to meetlink
 grant execute on function
     meetlink.require_attachment(),
     meetlink.register_daemon(text, text),
+    meetlink.unregister_daemon(bigint),
     meetlink.claim(bigint, integer, interval, text[]),
     meetlink.claim_jobs(bigint, integer, interval, text[]),
     meetlink.retire_claims(bigint, bigint[]),
@@ -28,7 +29,7 @@ grant execute on function
     meetlink.settle(bigint, jsonb),
     meetlink.hold_claims(bigint, jsonb),
     meetlink.record_outcomes(bigint, jsonb, meetlink.job[], bigint[], jsonb, bigint[]),
-    meetlink.housekeep(bigint, integer, text),
+    meetlink.housekeep(bigint, integer, text, interval, jsonb),
     meetlink.sweep(integer),
     meetlink.correct_drift(jsonb),
     meetlink.give_up_over(),
