@@ -81,8 +81,7 @@ declare
     grantee text;
 begin
     for grantee in select jsonb_array_elements_text(mapping -> 'grant_to') loop
-        execute format('grant execute on function public.retry_meeting_link(text, interval),
-            public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) to %I', grantee);
+        execute format('grant execute on function %s to %I', meetlink.retry_functions(), grantee);
         if not (select r.rolsuper from pg_roles r where r.rolname = grantee)
            and not pg_has_role('meetlink_gateway', grantee, 'member') then
             execute format('grant %I to meetlink_gateway', grantee);
@@ -98,8 +97,7 @@ declare
     grantee text;
 begin
     for grantee in select g from jsonb_array_elements_text(mapping -> 'grant_to') g join pg_roles r on r.rolname = g loop
-        execute format('revoke execute on function public.retry_meeting_link(text, interval),
-            public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) from %I', grantee);
+        execute format('revoke execute on function %s from %I', meetlink.retry_functions(), grantee);
         if grantee <> 'meetlink_operator'  -- attached or not, it stays
            and exists (select from pg_auth_members m
                        where m.roleid = quote_ident(grantee)::regrole and m.member = 'meetlink_gateway'::regrole) then
@@ -107,6 +105,12 @@ begin
         end if;
     end loop;
 end
+$$;
+
+create function meetlink.retry_functions() returns text
+language sql immutable set search_path = pg_catalog, pg_temp as
+$$
+    select 'public.retry_meeting_link(text, interval), public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval)'
 $$;
 
 create function meetlink.generate_views(names jsonb, mapping jsonb) returns void
