@@ -50,13 +50,16 @@ $$;
 
 -- Once per poll interval and daemon: heartbeat, rescue, promotion, and a probe that must come back on
 -- the channel. known = false: the daemon's registration is gone, and with it its claims.
-create function meetlink.housekeep(daemon_id bigint, in_flight integer, probe text)
+-- heard_ago: since when the last probe has been back; breakers: see meetlink.daemon.
+create function meetlink.housekeep(daemon_id bigint, in_flight integer, probe text,
+                                   heard_ago interval default null, breakers jsonb default '[]')
 returns table (known boolean, due boolean, promoted integer, rescued integer, next_due_in interval)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
 begin
     update meetlink.daemon d
     set heartbeat_at = clock_timestamp(), in_flight = housekeep.in_flight,
+        heard_at = coalesce(clock_timestamp() - heard_ago, d.heard_at), breakers = housekeep.breakers,
         backend_pid = pg_backend_pid(),
         backend_start = (select a.backend_start from pg_stat_get_activity(pg_backend_pid()) a)
     where d.id = daemon_id;

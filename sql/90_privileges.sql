@@ -11,6 +11,7 @@ grant execute on function meetlink.over_at(timestamptz, timestamptz) to meetlink
 grant execute on function
     meetlink.require_attachment(),
     meetlink.register_daemon(text, text),
+    meetlink.unregister_daemon(bigint),
     meetlink.claim(bigint, integer, interval, text[]),
     meetlink.claim_jobs(bigint, integer, interval, text[]),
     meetlink.retire_claims(bigint, bigint[], text[]),
@@ -33,7 +34,7 @@ grant execute on function
     meetlink.may_cancel(bigint, bigint, text, text),
     meetlink.holds_orphan(bigint, bigint),
     meetlink.settle_orphan(bigint, bigint, bigint, text, text, text, integer, text, text, interval),
-    meetlink.housekeep(bigint, integer, text),
+    meetlink.housekeep(bigint, integer, text, interval, jsonb),
     meetlink.sweep(integer),
     meetlink.correct_drift(jsonb),
     meetlink.give_up_over(),

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <iostream>
 
+#include "base/json.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/setup.hpp"
 #include "log/log.hpp"
@@ -26,6 +27,9 @@ constexpr std::chrono::seconds once_patience{30};
 
 /// When the last job has ended, HTTP callers who wait for an outcome have this long to get it.
 constexpr std::chrono::seconds answers_patience{1};
+
+/// How long a stop waits for the database to take note of it.
+constexpr std::chrono::seconds farewell_patience{1};
 
 postgres::Conninfo conninfo(const config::Config& config)
 {
@@ -99,6 +103,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
           {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
           {.ring = [this] { claimer_.ring(); },
            .register_again = [this] { return register_again(); },
+           .breakers = [this] { return write_json(limits_.open_breakers(Clock::now())); },
            .refresh_ahead = mode == Mode::serve ? std::function<asio::awaitable<void>()>{[this] {
                return refresher_.turn();
            }}
@@ -109,6 +114,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
                                                  : nullptr}),
       stages_(executor_),
       claiming_(executor_),
+      leaving_(executor_),
       site_(executor_, config.http,
             {.text = config.http.conninfo,
              .application_name = "meetlinkd http " + config.sidecar.name},
@@ -363,13 +369,15 @@ asio::awaitable<void> Daemon::wind_down()
     co_await orphans_.joined_until(hard);
     co_await site_.closed_by(std::min(hard, Clock::now() + answers_patience));
     janitor_.stop();
+    leaving_.spawn("unregister", unregister(upkeep_, registration_));
+    co_await leaving_.joined_until(Clock::now() + farewell_patience);
     settler_.stop();
     listen_.stop();
     upkeep_.stop();
     work_.stop();
     http_.close();
     const bool ended = co_await stages_.joined_until(hard + std::chrono::seconds{1});
-    if (!ended || jobs_.in_flight() > 0 || tokens_.refreshing() > 0) {
+    if (!ended || jobs_.in_flight() > 0 || tokens_.refreshing() > 0 || orphans_.in_flight() > 0) {
         log::warning("stopped_late",
                      "stopped with work under way; its claims run out by themselves",
                      {{"jobs", jobs_.in_flight()}, {"refreshes", tokens_.refreshing()}});

@@ -98,6 +98,7 @@ private:
 
     TaskGroup stages_;  ///< listener's, janitor's, settler's and the sessions' loops
     TaskGroup claiming_;
+    TaskGroup leaving_;
 
     web::Site site_;
     metrics::Metrics metrics_;

@@ -42,6 +42,7 @@ public:
     /// Takes what is due, and begins with it; what goes wrong has been logged.
     [[nodiscard]] boost::asio::awaitable<void> turn();
     void stop() { stopped_ = true; }
+    [[nodiscard]] std::size_t in_flight() const { return working_.size(); }
     [[nodiscard]] boost::asio::awaitable<bool> joined_until(Condition::Clock::time_point deadline)
     {
         return working_.joined_until(deadline);
