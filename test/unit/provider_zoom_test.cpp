@@ -181,9 +181,9 @@ TEST_F(ZoomFlow, AListWithoutEndIsAFailure)
 
 TEST_F(ZoomFlow, OfSeveralTheOldestIsKeptAndTheOthersAreReported)
 {
-    script.answer(200, page(meeting("7", tag, "2026-11-22T10:00:02Z") + "," +
-                            meeting("5", "foreign") + "," +
-                            meeting("6", tag, "2026-11-22T10:00:01Z")));
+    script.answer(
+        200, page(meeting("7", tag, "2026-11-22T10:00:02Z") + "," + meeting("5", "foreign") + "," +
+                  meeting("6", tag, "2026-11-22T10:00:01Z")));
     const CreateOutcome outcome = create(lesson(true));
     ASSERT_TRUE(outcome.result);
     EXPECT_EQ(outcome.result->external_id, "6");

@@ -20,8 +20,8 @@ constexpr postgres::Statement claim_statement{
     "floor(extract(epoch from token_expires_at))::bigint end as token_expires_at, connection_print "
     "from meetlink.claim_orphans($1, $2::interval, $3::text[])"};
 
-constexpr postgres::Statement may_statement{
-    "may_cancel", "select meetlink.may_cancel($1, $2, $3, $4) as answer"};
+constexpr postgres::Statement may_statement{"may_cancel",
+                                            "select meetlink.may_cancel($1, $2, $3, $4) as answer"};
 
 constexpr postgres::Statement settle_statement{
     "settle_orphan",
@@ -132,13 +132,14 @@ asio::awaitable<Canceller::Report> Canceller::cancel(const Orphan& orphan,
     if (orphan.external_id) {
         meetings.push_back({.join_url = {}, .external_id = *orphan.external_id});
     } else {
-        provider::MeetingRequest request{.session_id = orphan.session_id,
-                                         .tenant = stages_.registration.tenant,
-                                         .title = {},
-                                         .starts_at = orphan.starts_at.value_or(std::chrono::sys_seconds{}),
-                                         .ends_at = {},
-                                         .generation = orphan.generation,
-                                         .may_exist = true};
+        provider::MeetingRequest request{
+            .session_id = orphan.session_id,
+            .tenant = stages_.registration.tenant,
+            .title = {},
+            .starts_at = orphan.starts_at.value_or(std::chrono::sys_seconds{}),
+            .ends_at = {},
+            .generation = orphan.generation,
+            .may_exist = true};
         auto found = co_await provider.search(std::move(request), access_token);
         if (!found) {
             co_return Report{.outcome = "failed", .failure = std::move(found).failure()};
