@@ -48,7 +48,9 @@ $$;
 
 create function meetlink.claim_jobs(daemon_id bigint, max integer, lease interval, skip text[])
 returns setof meetlink.job
-language sql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as
+-- The planner knows neither max nor how few rows are locked: by merging or hashing it would read every job.
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as
 $$
     with candidate as materialized (
         select j.session_id

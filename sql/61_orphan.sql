@@ -252,3 +252,19 @@ $$
     delete from meetlink.orphan o
     where o.due_at is null and o.found_at < clock_timestamp() - interval '37 days';
 $$;
+
+create function meetlink.health_of_orphans(at timestamptz)
+returns table (check_name text, status text, detail text, hint text)
+language sql stable set search_path = pg_catalog, pg_temp as
+$$
+    select 'orphans',
+           case when n.given_up > 0 or n.since < at - interval '1 hour' then 'warning' else 'ok' end,
+           format('%s meetings that no session wants are to be cancelled', n.open)
+           || coalesce(', the first since ' || meetlink.utc(n.since), '')
+           || case when n.given_up > 0 then format('; %s were given up', n.given_up) else '' end,
+           case when n.given_up > 0 or n.since < at - interval '1 hour'
+                then 'SELECT * FROM meetlink.orphan: mend the reason, or cancel them by hand at the provider and delete the rows.' end
+    from (select count(o.due_at) as open, count(*) - count(o.due_at) as given_up,
+                 min(o.found_at) filter (where o.due_at is not null) as since
+          from meetlink.orphan o) n
+$$;
