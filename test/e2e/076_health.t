@@ -5,6 +5,7 @@ use warnings;
 
 use Meetlink::Wait qw(wait_until);
 use Meetlink::World;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $world = Meetlink::World->new(config => { sidecar => { poll_interval => '"200ms"' }, zoom => { max_per_second => '1000' } });
@@ -40,6 +41,17 @@ $standin->clear_faults;
 $world->link_of($_, 120) for @sessions;
 wait_until('the breaker is closed', sub { says('providers') =~ /^ok / });
 is(says('breaker: zoom'), '', 'a closed one is not told any more');
+
+# --- README's runbook
+my ($runbook) = slurp_file("$ENV{MEETLINK_ROOT}/README.md") =~ /^## Runbook.*?\n(.*?)^## /ms;
+my @queries = $runbook =~ /`(SELECT [^`]+)`/g;
+cmp_ok(scalar @queries, '>=', 10, 'the runbook has its queries');
+for my $query (@queries)
+{
+	my $as_it_is = $query =~ s/<id>/$sessions[0]/r =~ s/'\.\.\.'/'grant_revoked'/r;
+	my ($status, undef, $error) = $world->node->psql('app', "begin; $as_it_is; rollback");
+	is($error, '', $query);
+}
 
 is($daemon->stop, 0, 'the daemon ends');
 like(says('daemons'), qr/^error no daemon is running/, 'which is told at once');
