@@ -74,6 +74,7 @@ begin
             when 'adopted' then 'An earlier attempt turned out to have created the meeting; its link was stored.'
             when 'released' then 'The daemon was stopping and gave the session back.'
             when 'lost' then 'The session or the claim was gone when the outcome came, so nothing was stored.'
+            when 'cancelled' then format('A meeting that the session does not use (%s) was cancelled at the provider.', a.external_id)
             else coalesce((select r.title from meetlink.reason r where r.code = a.reason), a.reason)
                  || format(' (at stage %s%s).', a.stage, coalesce(', HTTP ' || a.http_status, ''))
                  || coalesce(' ' || a.detail, '') end
