@@ -107,13 +107,14 @@ NoteFailure(int number, const BellState &bell, Starter *starter)
 		return;
 	starter->not_before_ms = NowMs() + retry_after_ms;
 	if (bell.failures == 2)
-		ereport(WARNING,
-				(errmsg("meetlink's doorbell workers for database %u end before they can send a NOTIFY",
-						bell.database),
-				 errdetail("They are started again every %d s while there are bookings, which the "
-						   "daemon's poll finds.",
-						   (int) retry_after_ms / 1000),
-				 errhint("Their own messages, before this one, say why.")));
+		ereport(
+			WARNING,
+			(errmsg("meetlink's doorbell workers for database %u end before they can send a NOTIFY",
+					bell.database),
+			 errdetail("They are started again every %d s while there are bookings, which the "
+					   "daemon's poll finds.",
+					   (int) retry_after_ms / 1000),
+			 errhint("Their own messages, before this one, say why.")));
 	if (bell.failures >= failures_until_silence)
 		SilenceBell(number);
 }
@@ -199,8 +200,8 @@ meetlink_doorbell_launcher_main(Datum)
 		const long timeout = StartWorkers(starters);
 
 		(void) WaitLatch(MyLatch,
-						 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0), timeout,
-						 PG_WAIT_EXTENSION);
+						 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
+						 timeout, PG_WAIT_EXTENSION);
 	}
 }
 
@@ -209,11 +210,10 @@ PreloadDoorbell()
 {
 	BackgroundWorker launcher = {};
 
-	DefineCustomIntVariable("meetlink.notify_interval",
-							"Least time from one NOTIFY of the doorbell to the next.",
-							"The first after a pause is sent at once.", &notify_interval,
-							notify_interval, 1, 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
-							nullptr);
+	DefineCustomIntVariable(
+		"meetlink.notify_interval", "Least time from one NOTIFY of the doorbell to the next.",
+		"The first after a pause is sent at once.", &notify_interval, notify_interval, 1, 1000,
+		PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 	/* With the longest interval a worker is gone within 3 s, and DROP DATABASE waits for 5 s. */
 	DefineCustomIntVariable("meetlink.doorbell_idle_timeout",
 							"How long a doorbell worker stays connected without a booking.",
@@ -224,7 +224,8 @@ PreloadDoorbell()
 	RequestBells();
 
 	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	launcher.bgw_start_time = BgWorkerStart_RecoveryFinished; /* a standby has nothing to ring for */
+	launcher.bgw_start_time =
+		BgWorkerStart_RecoveryFinished; /* a standby has nothing to ring for */
 	launcher.bgw_restart_time = 1;
 	strlcpy(launcher.bgw_library_name, doorbell_library, BGW_MAXLEN);
 	strlcpy(launcher.bgw_function_name, "meetlink_doorbell_launcher_main", BGW_MAXLEN);

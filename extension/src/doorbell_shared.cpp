@@ -114,8 +114,7 @@ FindBell(Oid database, Bell **free)
 	{
 		if (bell.database == database)
 			return &bell;
-		if (free != nullptr && *free == nullptr &&
-			(!OidIsValid(bell.database) || IsIdle(&bell)))
+		if (free != nullptr && *free == nullptr && (!OidIsValid(bell.database) || IsIdle(&bell)))
 			*free = &bell;
 	}
 	return nullptr;
@@ -317,8 +316,8 @@ LookAtBell(int number)
 
 	SpinLockAcquire(&bells->lock);
 
-	const BellState state = {bell->database, bell->rung,			  bell->starting,
-							 bell->no_slot,	 bell->worker != nullptr, bell->failures};
+	const BellState state = {bell->database,		  bell->rung,	 bell->starting, bell->no_slot,
+							 bell->worker != nullptr, bell->failures};
 
 	SpinLockRelease(&bells->lock);
 	return state;

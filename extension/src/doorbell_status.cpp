@@ -42,15 +42,18 @@ FindProblem(const DoorbellState &state)
 	if (!state.preloaded || RecoveryInProgress())
 		return {};
 	if (state.failures >= 2)
-		return {psprintf("the last %d workers for this database ended before they could send a NOTIFY",
-						 state.failures),
-				"The server log says why; the daemon's poll finds the sessions meanwhile."};
+		return {
+			psprintf("the last %d workers for this database ended before they could send a NOTIFY",
+					 state.failures),
+			"The server log says why; the daemon's poll finds the sessions meanwhile."};
 	if (state.heard)
 		return {};
 	if (state.no_slot)
-		return {"no background worker slot is free for this database", "Increase max_worker_processes."};
+		return {"no background worker slot is free for this database",
+				"Increase max_worker_processes."};
 	if (state.all_in_use)
-		return {psprintf("%d other databases are being booked in, which is the most it serves", max_bells),
+		return {psprintf("%d other databases are being booked in, which is the most it serves",
+						 max_bells),
 				nullptr};
 	return {"its launcher is not running",
 			"The server log says why; it needs a slot of max_worker_processes."};

@@ -61,11 +61,12 @@ TellVersion(Bell *bell)
 	const char *installed = InstalledVersion();
 
 	if (installed != nullptr && strcmp(installed, library_version) != 0 && MayTellVersion(bell))
-		ereport(WARNING,
-				(errmsg("meetlink's preloaded library has version %s, but the extension in database "
-						"\"%s\" has version %s",
-						library_version, get_database_name(MyDatabaseId), installed),
-				 errhint("%s", VersionHint(installed))));
+		ereport(
+			WARNING,
+			(errmsg("meetlink's preloaded library has version %s, but the extension in database "
+					"\"%s\" has version %s",
+					library_version, get_database_name(MyDatabaseId), installed),
+			 errhint("%s", VersionHint(installed))));
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 }
