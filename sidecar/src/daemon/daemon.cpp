@@ -91,6 +91,13 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
                         .leases = leases_,
                         .registration = registration_}),
       settler_(executor_, work_, registration_),
+      orphans_(executor_,
+               {.session = upkeep_,
+                .limits = limits_,
+                .tokens = tokens_,
+                .providers = [this](std::string_view name) { return find_provider(name); },
+                .registration = registration_},
+               config.sidecar.http_timeout),
       janitor_(
           executor_, work_, upkeep_, registration_, leases_, listener_,
           {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
@@ -100,7 +107,11 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
            .refresh_ahead = mode == Mode::serve ? std::function<asio::awaitable<void>()>{[this] {
                return refresher_.turn();
            }}
-                                                : nullptr}),
+                                                : nullptr,
+           .cancel_orphans = mode == Mode::serve ? std::function<asio::awaitable<void>()>{[this] {
+               return orphans_.turn();
+           }}
+                                                 : nullptr}),
       stages_(executor_),
       claiming_(executor_),
       leaving_(executor_),
@@ -147,6 +158,7 @@ void Daemon::stop()
     stopped_ = true;
     claimer_.stop();
     refresher_.stop();
+    orphans_.stop();
     site_.close();
     limits_.close();  // what has not started yet is given back at once
     if (registration_.daemon_id == 0) {
@@ -354,6 +366,7 @@ asio::awaitable<void> Daemon::wind_down()
         co_await jobs_.joined_until(hard);
     }
     co_await tokens_.joined_until(hard);
+    co_await orphans_.joined_until(hard);
     co_await site_.closed_by(std::min(hard, Clock::now() + answers_patience));
     janitor_.stop();
     leaving_.spawn("unregister", unregister(upkeep_, registration_));
@@ -364,7 +377,7 @@ asio::awaitable<void> Daemon::wind_down()
     work_.stop();
     http_.close();
     const bool ended = co_await stages_.joined_until(hard + std::chrono::seconds{1});
-    if (!ended || jobs_.in_flight() > 0 || tokens_.refreshing() > 0) {
+    if (!ended || jobs_.in_flight() > 0 || tokens_.refreshing() > 0 || orphans_.in_flight() > 0) {
         log::warning("stopped_late",
                      "stopped with work under way; its claims run out by themselves",
                      {{"jobs", jobs_.in_flight()}, {"refreshes", tokens_.refreshing()}});

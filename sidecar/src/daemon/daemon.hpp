@@ -18,6 +18,7 @@
 #include "limits/limits.hpp"
 #include "listener/listener.hpp"
 #include "metrics/metrics.hpp"
+#include "orphan/canceller.hpp"
 #include "postgres/session.hpp"
 #include "provider/provider.hpp"
 #include "settle/settler.hpp"
@@ -92,6 +93,7 @@ private:
     token::Refresher refresher_;
     job::Runner jobs_;
     settle::Settler settler_;
+    orphan::Canceller orphans_;
     Janitor janitor_;
 
     TaskGroup stages_;  ///< listener's, janitor's, settler's and the sessions' loops
