@@ -145,7 +145,8 @@ StartWorkers(Starter *starters)
 		}
 		else
 			starter->failures = bell.failures;
-		if (bell.has_worker || bell.starting || !(bell.rung || bell.no_slot))
+		/* One that is ending still has its slot, and its end sets our latch. */
+		if (bell.has_worker || bell.starting || !(bell.rung || bell.no_slot) || !HasEnded(*starter))
 			continue;
 		if (starter->not_before_ms <= now)
 		{
@@ -220,7 +221,6 @@ PreloadDoorbell()
 							"DROP DATABASE and the like have to wait for it.",
 							&doorbell_idle_timeout, doorbell_idle_timeout, 1, 2000, PGC_SIGHUP,
 							GUC_UNIT_MS | GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
-	MarkGUCPrefixReserved("meetlink");
 	RequestBells();
 
 	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;

@@ -26,6 +26,7 @@ enum Column : int
 	column_problem,
 	column_hint,
 	column_library_version,
+	column_version_hint,
 	columns
 };
 
@@ -54,7 +55,7 @@ FindProblem(const DoorbellState &state)
 	if (state.all_in_use)
 		return {psprintf("%d other databases are being booked in, which is the most it serves",
 						 max_bells),
-				nullptr};
+				"Bookings in this database wait for each other when they commit; that is all."};
 	return {"its launcher is not running",
 			"The server log says why; it needs a slot of max_worker_processes."};
 }
@@ -79,6 +80,8 @@ meetlink_doorbell(PG_FUNCTION_ARGS)
 {
 	const DoorbellState state = LookAtDoorbell();
 	const Problem problem = FindProblem(state);
+	const char *installed = InstalledVersion();
+	const bool differs = installed != nullptr && strcmp(installed, library_version) != 0;
 	TupleDesc descriptor;
 	Datum values[columns] = {};
 	bool nulls[columns] = {};
@@ -94,5 +97,7 @@ meetlink_doorbell(PG_FUNCTION_ARGS)
 	SetText(problem.what, &values[column_problem], &nulls[column_problem]);
 	SetText(problem.hint, &values[column_hint], &nulls[column_hint]);
 	SetText(library_version, &values[column_library_version], &nulls[column_library_version]);
+	SetText(differs ? VersionHint(installed) : nullptr, &values[column_version_hint],
+			&nulls[column_version_hint]);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }
