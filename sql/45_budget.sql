@@ -14,7 +14,7 @@ create table meetlink.daily_use (
 create index daily_use_account on meetlink.daily_use (owner_id, provider, day);
 
 comment on table meetlink.daily_use is
-    'Creates and updates sent for an account on a UTC day, one row per attempt, for providers that count them (private).';
+    'Creates and updates sent for an account on a UTC day, one row per attempt, for providers that count them.';
 
 revoke all on meetlink.daily_use from public;
 select pg_catalog.pg_extension_config_dump('meetlink.daily_use', '');
