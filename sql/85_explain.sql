@@ -101,10 +101,11 @@ begin
         return next;
     end if;
 
-    if session.linked_at is not null and session.join_url is not null then
+    if session.linked_at is not null and session.join_url is not null
+       and not exists (select from meetlink.attempt t where t.session_id = key and t.outcome in ('linked', 'adopted')) then
         at := session.linked_at;
         event := 'link';
-        description := 'The session''s link was written.';
+        description := 'The session''s link was written, by somebody else than meetlink.';
         return next;
     end if;
 end
@@ -131,10 +132,11 @@ $$
     select to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'
 $$;
 
+-- Null where no time was taken: a connection that was open already.
 create function meetlink.ms(timings jsonb, key text) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as
 $$
-    select round((timings ->> key)::numeric, 1)::text
+    select nullif(round((timings ->> key)::numeric, 1), 0)::text
 $$;
 
 create function meetlink.daemon_name(daemon_id bigint) returns text

@@ -37,15 +37,21 @@ postgres::Conninfo conninfo(const config::Config& config)
             .application_name = "meetlinkd " + config.sidecar.name};
 }
 
+postgres::Conninfo http_conninfo(const config::Config& config)
+{
+    return {.text = config.http.conninfo,
+            .application_name = "meetlinkd http " + config.sidecar.name};
+}
+
 limits::ProviderLimits limits_of(const config::Provider& settings)
 {
     return {.max_per_connection = settings.max_per_connection,
             .max_per_second = settings.max_per_second};
 }
 
-void print(const postgres::Error& problem)
+void print(const postgres::Error& problem, std::string_view kind = "")
 {
-    std::cerr << "meetlinkd: " << problem.message << "\n";
+    std::cerr << "meetlinkd: " << kind << problem.message << "\n";
     if (!problem.detail.empty()) {
         std::cerr << "  detail: " << problem.detail << "\n";
     }
@@ -115,9 +121,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
       stages_(executor_),
       claiming_(executor_),
       leaving_(executor_),
-      site_(executor_, config.http,
-            {.text = config.http.conninfo,
-             .application_name = "meetlinkd http " + config.sidecar.name},
+      site_(executor_, config.http, http_conninfo(config),
             {.readiness = [this] { return readiness(); }, .metrics = [this] { return scrape(); }})
 {
     const auto add = [this](std::unique_ptr<provider::Provider> one) {
@@ -203,6 +207,9 @@ asio::awaitable<int> Daemon::work_until_stopped()
     stages_.spawn("settler", settler_.run());
     stages_.spawn("janitor", janitor_.run());
     claiming_.spawn("claimer", claimer_.run());
+    if (!config_.http.listen.empty()) {
+        stages_.spawn("gateway check", warn_of_gateway());
+    }
     tell_service_manager("READY=1");
     log::info("ready", "waiting for sessions without a link", {});
     while (!stopped_) {
@@ -273,6 +280,13 @@ asio::awaitable<int> Daemon::check()
             problems.push_back(std::move(one));
         }
         (*opened)->close("the check is over");
+        if (!config_.http.listen.empty()) {
+            auto http = http_conninfo(config_);
+            const auto wrong = co_await find_gateway_problem(executor_, std::move(http));
+            if (wrong) {
+                print(*wrong, "warning: ");
+            }
+        }
     } else {
         problems.push_back(opened.error());
     }
@@ -329,6 +343,16 @@ asio::awaitable<void> Daemon::register_again()
     registration_.daemon_id = 0;
     work_.replace("registering again");
     co_await work_.until_connected();
+}
+
+/// Links are made without it, so the start goes on.
+asio::awaitable<void> Daemon::warn_of_gateway()
+{
+    auto http = http_conninfo(config_);
+    const auto wrong = co_await find_gateway_problem(executor_, std::move(http));
+    if (wrong && !stopped_) {
+        log::warning("http_not_entitled", wrong->message, {{"hint", wrong->hint}});
+    }
 }
 
 asio::awaitable<void> Daemon::give_up_when_out_of_reach()

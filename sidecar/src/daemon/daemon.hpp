@@ -61,6 +61,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> begin_work(
         postgres::Connection& connection);
     [[nodiscard]] boost::asio::awaitable<void> register_again();
+    [[nodiscard]] boost::asio::awaitable<void> warn_of_gateway();
     [[nodiscard]] boost::asio::awaitable<void> give_up_when_out_of_reach();
     [[nodiscard]] boost::asio::awaitable<void> wind_down();
     [[nodiscard]] boost::asio::awaitable<web::Readiness> readiness();
