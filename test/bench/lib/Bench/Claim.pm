@@ -16,7 +16,7 @@ sub run
 	{
 		my ($waiting, $blocked) = @{ $beside{$database} };
 		print "# $database: $waiting waiting, $blocked blocked\n";
-		$server->application($database, 100);
+		$server->application($database, 1000);
 		$server->attach($database);
 		$server->bookings($database, 100 * $claims);
 		$server->sql($database, $server->book_statement('') . ";
