@@ -114,7 +114,9 @@ begin
                     when r.disposition = 'block' and not (r.scope = 'connection' and p.claim_id = any (reconnected))
                       then 'blocked'
                     else 'waiting' end as next_state,
-               case when p.outcome = 'released' then t.at
+               -- a link needs none, and the function is most of what settling would cost
+               case when p.write_verdict = 'written' then null
+                    when p.outcome = 'released' then t.at
                     else meetlink.next_attempt_at(j.attempts, j.starts_at, r.min_delay,
                                                   make_interval(secs => least(coalesce(p.retry_after_s, 0), 86400)), random(), t.at) end as next_at
         from reported p
