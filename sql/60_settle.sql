@@ -172,14 +172,14 @@ begin
         where p.verdict <> 'busy'
     ),
     counted as (
-        -- 45_budget.sql; when the provider says that the budget is used up, it is, whoever used it
+        -- 45_budget.sql
         insert into meetlink.daily_use (owner_id, provider, day, used)
         select d.owner_id, d.provider, meetlink.utc_day(clock_timestamp()),
-               case when p.reason = 'daily_limit' then b.all_of_it else p.writes end
+               p.writes
         from reported p join decided d on d.claim_id = p.claim_id
         cross join meetlink.daily_budget(d.provider) b
         where p.verdict <> 'busy' and d.owner_id is not null
-          and b.all_of_it is not null and (p.writes > 0 or p.reason = 'daily_limit')
+          and b.all_of_it is not null and p.writes > 0
     )
     select p.claim_id, p.verdict from reported p;
 

@@ -50,8 +50,6 @@ select is((select count(*) from meetlink.claim(:daemon, 100, '1 minute')), 0::bi
 select settled(:daemon, outcome(6, 'failed', '{"writes": 0}'), outcome(7, 'failed', '{"writes": 0}')) \g /dev/null
 select fixture.book(n, ahead => n * interval '1 second') from generate_series(226, 229) n \g /dev/null
 select is((select count(*) from meetlink.claim(:daemon, 100, '1 minute')), 2::bigint, 'what was claimed in vain is there for others');
-select is(settled(:daemon, outcome(8, 'failed', '{"reason": "daily_limit", "http_status": 429, "writes": 1}')), 'done', 'the provider says that the day is over');
-select is(used(), 104::bigint, 'then it is');
 
 -- a session that moves near
 select fixture.book(301, ahead => interval '4 days') \g /dev/null
