@@ -388,9 +388,26 @@ TEST_F(ManyOwners, AWrongClientSecretIsTriedOnceForAll)
     EXPECT_EQ(usable_by(20), std::vector<std::string>(20, "! client_rejected"));
     EXPECT_EQ(zoom_.sent.size(), 1U);
     EXPECT_TRUE(store_.row.usable) << "no tutor is to blame";
-    zoom_.answers.push_back(refused(Reason::client_rejected));
     EXPECT_EQ(usable(), "! client_rejected");
-    EXPECT_EQ(zoom_.sent.size(), 2U) << "a later probe asks again";
+    EXPECT_EQ(zoom_.sent.size(), 1U) << "who comes late learns it too";
+}
+
+TEST_F(KeeperTest, ALaterProbeTriesTheSecretAgain)
+{
+    Keeper brief{loop_.get_executor(),
+                 store_,
+                 cipher,
+                 [this](std::string_view) { return &zoom_; },
+                 {.http_timeout = 0ms, .look_again = 1ms, .probe_patience = 1ms}};
+    zoom_.answers.push_back(refused(Reason::client_rejected));
+    zoom_.answers.push_back(tokens("new-access", "new-refresh"));
+    EXPECT_EQ(run(brief.usable(ann, store_.row)), "! client_rejected");
+    std::string answer;
+    do {
+        answer = run(brief.usable(ann, store_.row));
+    } while (answer == "! client_rejected");
+    EXPECT_EQ(answer, "new-access");
+    EXPECT_EQ(zoom_.sent.size(), 2U);
 }
 
 TEST_F(ManyOwners, OnceTheSecretIsAcceptedNobodyWaits)

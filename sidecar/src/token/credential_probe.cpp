@@ -40,9 +40,9 @@ asio::awaitable<CredentialProbe::Turn> CredentialProbe::enter(std::string provid
         while (in_time && state.asking && state.answers == before) {
             in_time = co_await state.answered.wait_until(until);
         }
-        if (state.answers != before && state.refused) {
-            co_return Turn{nullptr, state.refused};
-        }
+    }
+    if (state.refused && Condition::Clock::now() - state.answered_at < patience_) {
+        co_return Turn{nullptr, state.refused};
     }
     state.asking = true;
     co_return Turn{&state, std::nullopt};
@@ -59,6 +59,7 @@ void CredentialProbe::Turn::answered(const std::optional<Failure>& failure)
         provider_->proven = !refused;
     }
     provider_->refused = refused ? failure : std::nullopt;
+    provider_->answered_at = Condition::Clock::now();
     ++provider_->answers;
     provider_->asking = false;
     provider_->answered.notify_all();

@@ -18,7 +18,8 @@ namespace meetlink::token {
 /// many tutors there are. Afterwards nobody waits, until the provider refuses the application again.
 class CredentialProbe {
 public:
-    /// `patience`: a request that takes longer must not hold up the others (DESIGN rule 10).
+    /// `patience`: a request that takes longer must not hold up the others (DESIGN rule 10); as long a
+    /// refusal answers those that come late.
     CredentialProbe(boost::asio::any_io_executor executor, std::chrono::milliseconds patience)
         : executor_(executor), patience_(patience)
     {
@@ -31,6 +32,7 @@ public:
         bool asking = false;
         int answers = 0;
         std::optional<Failure> refused;  ///< by the last answer
+        Condition::Clock::time_point answered_at{};
         Condition answered;
     };
 
