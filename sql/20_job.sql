@@ -104,10 +104,14 @@ create table meetlink.daemon (
     backend_start timestamptz not null,
     started_at    timestamptz not null default clock_timestamp(),
     heartbeat_at  timestamptz not null default clock_timestamp(),
-    in_flight     integer not null default 0
+    in_flight     integer not null default 0,
+    heard_at      timestamptz,
+    breakers      jsonb not null default '[]'
 );
 
 comment on table meetlink.daemon is 'Daemons and their heartbeats (private; see meetlink.health()).';
+comment on column meetlink.daemon.heard_at is 'When the last probe came back to its listener: notifications arrive.';
+comment on column meetlink.daemon.breakers is 'Open circuit breakers: array of {provider, reason, open_s, retry_in_s}.';
 
 -- One refresher per connection: a lease, and how the last refresh went.
 create table meetlink.refresh (

@@ -7,12 +7,19 @@ $$
     select starts_at - interval '90 seconds'
 $$;
 
--- A session is over at its end; without one, an hour after its start; without both, never.
-create function meetlink.over_at(starts_at timestamptz, ends_at timestamptz) returns timestamptz
+-- No meeting lasts longer: the providers end one after a day or so (PROVIDERS.md).
+create function meetlink.longest_session() returns interval
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as
 $$
-    select coalesce(case when ends_at > starts_at then ends_at end, starts_at + interval '1 hour', 'infinity')
+    select interval '7 days'
 $$;
+
+-- A session is over at its end; without one, an hour after its start; without both, never. In any case after the
+-- longest session, so that nobody need look at what began before that. Its body is parsed already, and inlined.
+create function meetlink.over_at(starts_at timestamptz, ends_at timestamptz) returns timestamptz
+language sql stable parallel safe
+return least(coalesce(case when ends_at > starts_at then ends_at end, starts_at + interval '1 hour', 'infinity'),
+             starts_at + interval '7 days');
 
 -- Exponential backoff with equal jitter: between half and all of 1 s * 2^(attempts - 1), capped by a tenth of
 -- the time to the start (at least 5 s, at most 15 min), so that tries get denser as the start comes near;

@@ -28,9 +28,29 @@ begin
 end
 $$;
 
+-- A daemon's last call: from now on nobody waits for it. Whatever it still holds has an unknown outcome and
+-- stays its own until the lease is over; then the row stays too, since claims and refreshes name it.
+create function meetlink.unregister_daemon(daemon_id bigint) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
+    delete from meetlink.daemon d
+    where d.id = daemon_id
+      and not exists (select from meetlink.job j where j.state = 'claimed' and j.claimed_by = d.id)
+      and not exists (select from meetlink.refresh r where r.held_by = d.id);
+    if not found then
+        update meetlink.daemon d
+        set heartbeat_at = clock_timestamp() - interval '1 minute', in_flight = 0, breakers = '[]'
+        where d.id = daemon_id;
+    end if;
+end
+$$;
+
 create function meetlink.claim_jobs(daemon_id bigint, max integer, lease interval, skip text[])
 returns setof meetlink.job
-language sql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as
+-- The planner knows neither max nor how few rows are locked: by merging or hashing it would read every job.
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as
 $$
     with candidate as materialized (
         select j.session_id

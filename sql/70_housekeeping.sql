@@ -7,6 +7,8 @@ create function meetlink.rescue(daemon_id bigint) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
 declare
+    -- a value that an index can be searched by, unlike clock_timestamp()
+    at timestamptz := clock_timestamp();
     rescued integer;
 begin
     with orphan as materialized (
@@ -22,7 +24,7 @@ begin
                     else clock_timestamp() end as next_at
         from meetlink.job j
         where j.state = 'claimed'
-          and (j.lease_until < clock_timestamp() or j.claimed_by in (select o.id from orphan o))
+          and (j.lease_until < at or j.claimed_by in (select o.id from orphan o))
         order by j.lease_until
         limit 1000
         for update skip locked
@@ -50,13 +52,18 @@ $$;
 
 -- Once per poll interval and daemon: heartbeat, rescue, promotion, and a probe that must come back on
 -- the channel. known = false: the daemon's registration is gone, and with it its claims.
-create function meetlink.housekeep(daemon_id bigint, in_flight integer, probe text)
+-- heard_ago: since when the last probe has been back; breakers: see meetlink.daemon.
+create function meetlink.housekeep(daemon_id bigint, in_flight integer, probe text,
+                                   heard_ago interval default null, breakers jsonb default '[]')
 returns table (known boolean, due boolean, promoted integer, rescued integer, next_due_in interval)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
+declare
+    at timestamptz := clock_timestamp();  -- as in meetlink.rescue
 begin
     update meetlink.daemon d
     set heartbeat_at = clock_timestamp(), in_flight = housekeep.in_flight,
+        heard_at = coalesce(clock_timestamp() - heard_ago, d.heard_at), breakers = housekeep.breakers,
         backend_pid = pg_backend_pid(),
         backend_start = (select a.backend_start from pg_stat_get_activity(pg_backend_pid()) a)
     where d.id = daemon_id;
@@ -66,7 +73,7 @@ begin
 
     with ripe as (
         select j.session_id from meetlink.job j
-        where j.state = 'waiting' and j.due_at <= clock_timestamp()
+        where j.state = 'waiting' and j.due_at <= at
         order by j.due_at limit 5000
         for update skip locked)
     update meetlink.job j set state = 'due' from ripe r where j.session_id = r.session_id;
@@ -182,7 +189,7 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
     delete from meetlink.attempt a
     where a.id in (select o.id from meetlink.attempt o
-                   where o.finished_at < clock_timestamp() - interval '30 days' order by o.id limit 5000);
+                   where o.finished_at < now() - interval '30 days' limit 5000);
     delete from meetlink.job j
     where j.session_id in (select o.session_id from meetlink.job o
                            where o.state = 'gave_up'

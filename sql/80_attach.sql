@@ -259,6 +259,7 @@ begin
 
     perform meetlink.drop_generated();
     perform meetlink.generate(attached);
+    perform meetlink.provide_unlinked_index(sessions, complete);
     return format('attached to %s and %s', attached.sessions, attached.connections);
 end
 $$;
@@ -286,6 +287,7 @@ begin
     perform meetlink.drop_generated();
     perform meetlink.revoke_reading(before.table_owner);
     if not keep_jobs then
+        perform meetlink.drop_unlinked_index(to_regclass(before.sessions));
         delete from meetlink.job;
         delete from meetlink.attempt;
         delete from meetlink.refresh;

@@ -81,8 +81,7 @@ declare
     grantee text;
 begin
     for grantee in select jsonb_array_elements_text(mapping -> 'grant_to') loop
-        execute format('grant execute on function public.retry_meeting_link(text, interval),
-            public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) to %I', grantee);
+        execute format('grant execute on function %s to %I', meetlink.retry_functions(), grantee);
         if not (select r.rolsuper from pg_roles r where r.rolname = grantee)
            and not pg_has_role('meetlink_gateway', grantee, 'member') then
             execute format('grant %I to meetlink_gateway', grantee);
@@ -98,8 +97,7 @@ declare
     grantee text;
 begin
     for grantee in select g from jsonb_array_elements_text(mapping -> 'grant_to') g join pg_roles r on r.rolname = g loop
-        execute format('revoke execute on function public.retry_meeting_link(text, interval),
-            public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval) from %I', grantee);
+        execute format('revoke execute on function %s from %I', meetlink.retry_functions(), grantee);
         if grantee <> 'meetlink_operator'  -- attached or not, it stays
            and exists (select from pg_auth_members m
                        where m.roleid = quote_ident(grantee)::regrole and m.member = 'meetlink_gateway'::regrole) then
@@ -107,6 +105,12 @@ begin
         end if;
     end loop;
 end
+$$;
+
+create function meetlink.retry_functions() returns text
+language sql immutable set search_path = pg_catalog, pg_temp as
+$$
+    select 'public.retry_meeting_link(text, interval), public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval)'
 $$;
 
 create function meetlink.generate_views(names jsonb, mapping jsonb) returns void
@@ -118,7 +122,8 @@ begin
     names := names || jsonb_build_object(
         'wanted', case when mapping #>> '{session,status}' is null
                        then 's.{session.join_url} is null'
-                       else 's.{session.join_url} is null and s.{session.status}::text in ({wanted_status})' end,
+                       -- never null, and without a function around it, so that partial indexes fit
+                       else 's.{session.join_url} is null and s.{session.status} is not null and s.{session.status}::text in ({wanted_status})' end,
         'usable', concat_ws(' and ', 'true',
                        case when mapping #>> '{connection,active}' is not null then 'c.{connection.active}' end,
                        case when mapping #>> '{connection,status}' is not null
@@ -155,7 +160,7 @@ begin
                {session.external_id}::text as external_id,
                {session.linked_at}::timestamptz as linked_at,
                {session.title}::text as title,
-               coalesce({wanted}, false) as wanted
+               {wanted} as wanted
         from {sessions} s
         $sql$, names);
     execute meetlink.fill($sql$
@@ -174,86 +179,10 @@ begin
         from {connections} c
         $sql$, names);
 
-    -- Where the jobs and the user's tables disagree, because no trigger saw a change.
-    execute meetlink.fill($sql$
-        create view meetlink.drift as
-        select 'missing' as kind, s.id::text as session_id, s.owner::text as owner_id, s.provider, s.starts_at, s.ends_at
-        from meetlink.session s
-        where s.wanted and meetlink.over_at(s.starts_at, s.ends_at) > now()
-          and not exists (select from meetlink.job j where j.session_id = s.id::text)
-        union all
-        select 'unwanted', j.session_id, j.owner_id, j.provider, j.starts_at, j.ends_at
-        from meetlink.job j
-        where not exists (select from meetlink.session s where s.id = meetlink.session_key(j.session_id) and s.wanted)
-        union all
-        select 'moved', j.session_id, s.owner::text, s.provider, s.starts_at, s.ends_at
-        from meetlink.job j join meetlink.session s on s.id = meetlink.session_key(j.session_id) and s.wanted
-        where (j.owner_id, j.provider, j.starts_at, j.ends_at)
-              is distinct from (s.owner::text, s.provider, s.starts_at, s.ends_at)
-        union all
-        select 'reconnected', j.session_id, j.owner_id, j.provider, j.starts_at, j.ends_at
-        from meetlink.job j
-        join meetlink.reason r on r.code = j.reason and r.scope = 'connection'
-        join meetlink.connection c on c.owner = meetlink.owner_key(j.owner_id) and c.provider = j.provider
-        where j.state = 'blocked' and c.usable and c.print is distinct from j.connection_print
-          and not exists (select from meetlink.provider_block b where b.provider = j.provider and b.reason = j.reason)
-        $sql$, names);
+    perform meetlink.generate_backlog_views(names ->> 'sessions', names ->> 'connections', mapping);
+    perform meetlink.generate_connection_views(names ->> 'sessions', mapping);
 
-    execute meetlink.fill($sql$
-        create view meetlink.stuck_sessions as
-        select s.id as session_id, s.owner, s.provider, s.title, s.starts_at,
-               floor(extract(epoch from s.starts_at - now()) / 60)::integer as minutes_to_start,
-               coalesce(j.state, 'unseen') as state, j.reason, coalesce(r.title, 'Not tried yet') as problem, j.detail,
-               coalesce(r.acts, 'nobody') as acts,
-               coalesce(r.advice, 'Nothing: it is about to be tried.') as advice,
-               coalesce(j.attempts, 0) as attempts,
-               case when j.state in ('due', 'waiting') then j.due_at end as next_try_at,
-               j.flagged_at,
-               c.account, c.status as connection_status, c.usable as connection_usable, c.expires_at < now() as token_expired
-        from meetlink.session s
-        left join meetlink.job j on j.session_id = s.id::text
-        left join meetlink.reason r on r.code = j.reason
-        left join lateral (
-            select * from meetlink.connection k
-            where k.owner = s.owner and k.provider = s.provider
-            order by k.usable desc limit 1) c on true
-        where s.wanted and meetlink.over_at(s.starts_at, s.ends_at) > now()
-        order by s.starts_at
-        $sql$, names);
-    comment on view meetlink.stuck_sessions is
-        'Every session that should have a link and has none: why, who must act, what to do, and when it is tried again.';
-    perform meetlink.generate_connection_views();
-
-    -- What is foreseeable of sessions that have no link yet: null reason means nothing speaks against it.
-    execute meetlink.fill($sql$
-        create view meetlink.outlook as
-        select * from (
-            select s.id::text as session_id, s.owner::text as owner, s.provider, s.starts_at,
-                   case when s.provider is null or s.provider not in ('google_meet', 'zoom') then 'unknown_provider'
-                        when s.ends_at is null or s.ends_at <= s.starts_at then 'invalid_schedule'
-                        when c.owner is null then 'no_connection'
-                        when not c.usable then coalesce(f.last_reason, 'connection_inactive')
-                        when c.refresh_token is null and (c.expires_at is null or c.expires_at < s.starts_at) then 'token_missing'
-                        when f.refresh_expires_at < s.starts_at then 'grant_revoked'
-                        when j.state = 'blocked' then j.reason
-                        else p.reason end as reason
-            from meetlink.session s
-            left join meetlink.job j on j.session_id = s.id::text
-            left join lateral (
-                select * from meetlink.connection k
-                where k.owner = s.owner and k.provider = s.provider
-                order by k.usable desc limit 1) c on true
-            left join meetlink.refresh f on f.owner_id = s.owner::text and f.provider = s.provider
-            left join (
-                select b.provider, min(b.reason) as reason
-                from meetlink.job b join meetlink.reason r on r.code = b.reason
-                where b.state = 'blocked' and r.scope = 'provider'
-                group by b.provider) p on p.provider = s.provider
-            where s.wanted and s.starts_at > now()) o
-        where o.reason is not null
-        $sql$, names);
-
-    foreach name in array array['session', 'connection', 'drift', 'stuck_sessions', 'connection_health',
+    foreach name in array array['session', 'connection', 'unlinked', 'drift', 'stuck_sessions', 'connection_health',
                               'refresh_candidate', 'outlook'] loop
         execute format('alter view meetlink.%I owner to %s', name, names ->> 'table_owner');
     end loop;
@@ -489,7 +418,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp set client_min_m
 $$
 begin
     drop view if exists meetlink.outlook, meetlink.stuck_sessions, meetlink.connection_health, meetlink.refresh_candidate, meetlink.drift,
-        meetlink.connection, meetlink.session;
+        meetlink.unlinked, meetlink.connection, meetlink.session;
     drop function if exists meetlink.write_links(jsonb), meetlink.write_links_at_once(jsonb),
         meetlink.write_tokens(text, text, text, text, text, text, timestamptz),
         meetlink.mark_disconnected(text, text, text, text), meetlink.session_key(text), meetlink.owner_key(text);

@@ -1,7 +1,7 @@
 -- The views over connections that attach generates, beside those of 81_generate.sql: their health, and which of
 -- them could be refreshed. They belong to the tables' owner.
 
-create function meetlink.generate_connection_views() returns void
+create function meetlink.generate_connection_views(sessions text, mapping jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 begin
@@ -20,7 +20,8 @@ begin
 
     -- A refresh token dies when the provider said so, or of idleness: Zoom 90 days, Google six months
     -- (PROVIDERS.md 1.1, 2.1). What was wrong is past once the connection is usable with tokens that are newer.
-    execute $sql$
+    -- Upcoming sessions are looked up by owner where the table has an index for that, else counted for all at once.
+    execute meetlink.fill($sql$
         create view meetlink.connection_health as
         select c.owner, c.provider, c.account, c.active, c.status, c.usable, c.expires_at as access_token_expires_at,
                d.dies_at as refresh_token_expires_at, f.last_at as last_refresh_at,
@@ -39,11 +40,7 @@ begin
             from meetlink.job b
             where b.state <> 'gave_up'
             group by b.owner_id, b.provider) j on j.owner_id = c.owner::text and j.provider = c.provider
-        left join (
-            select u.owner, u.provider, count(*) as upcoming, min(u.starts_at) as next_start
-            from meetlink.session u
-            where u.starts_at > now()
-            group by u.owner, u.provider) s on s.owner = c.owner and s.provider = c.provider
+        {upcoming}
         cross join lateral (
             select greatest(f.refreshed_at, c.expires_at - interval '1 hour') as used_at) u
         cross join lateral (
@@ -58,7 +55,23 @@ begin
                  when f.last_at < u.used_at or k.scope = 'connection' and k.disposition = 'block' then null
                  else f.last_reason end
         order by hurts_at nulls last, c.usable, c.expires_at
-        $sql$;
+        $sql$, jsonb_build_object('upcoming', case when meetlink.has_owner_index(sessions, mapping) then $sql$
+        left join lateral (
+            select (select count(*) from meetlink.session u
+                    where u.owner = c.owner and u.provider = c.provider
+                      and u.starts_at > now() and u.starts_at < now() + interval '7 days') as upcoming,
+                   (select u.starts_at from meetlink.session u
+                    where u.owner = c.owner and u.provider = c.provider and u.starts_at > now()
+                    order by u.starts_at limit 1) as next_start) s on true
+        $sql$ else $sql$
+        left join (
+            select u.owner, u.provider, count(*) filter (where u.starts_at < now() + interval '7 days') as upcoming,
+                   min(u.starts_at) as next_start
+            from meetlink.session u
+            where u.starts_at > now()
+            group by u.owner, u.provider) s on s.owner = c.owner and s.provider = c.provider
+        $sql$ end));
+    comment on column meetlink.connection_health.upcoming_sessions is 'Sessions that start within seven days.';
     comment on view meetlink.connection_health is
         'Every connection: whether it works, until when, what waits for it, and who must act; what hurts soonest comes first. Holds no token.';
 end

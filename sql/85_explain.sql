@@ -18,6 +18,7 @@ begin
     at := clock_timestamp();
     event := 'verdict';
     description := case
+        when id is null then 'The key of a session is missing.'
         when key is null then format('"%s" cannot be the key of a session.', id)
         when session.id is null then 'There is no such session.'
         when session.join_url is not null then 'The session has its link; nothing is to be done.'
@@ -50,6 +51,22 @@ begin
         event := 'claimed';
         description := format('Attempt %s was taken by daemon %s.', a.attempt, a.daemon);
         return next;
+        if (a.timings ->> 'token_ms')::numeric > 0 then
+            at := a.started_at + (a.timings ->> 'token_ms')::numeric * interval '1 ms';
+            event := 'token';
+            description := format('The connection''s access token was at hand or refreshed, after %s ms.', meetlink.ms(a.timings, 'token_ms'));
+            return next;
+        end if;
+        if a.http_status is not null or (a.timings ->> 'http_ms')::numeric > 0 then
+            at := a.finished_at;
+            event := 'http';
+            description := concat('The provider ', coalesce('answered HTTP ' || a.http_status, 'was asked'),
+                                  '; the last request took ' || meetlink.ms(a.timings, 'http_ms') || ' ms'
+                                  || coalesce(' (' || nullif(concat_ws(', ',
+                                         'name ' || meetlink.ms(a.timings, 'dns_ms'), 'connection ' || meetlink.ms(a.timings, 'connect_ms'),
+                                         'TLS ' || meetlink.ms(a.timings, 'tls_ms'), 'first byte ' || meetlink.ms(a.timings, 'first_byte_ms')), '') || ')', ''), '.');
+            return next;
+        end if;
         at := a.finished_at;
         event := a.outcome;
         description := case a.outcome
@@ -60,11 +77,28 @@ begin
             else coalesce((select r.title from meetlink.reason r where r.code = a.reason), a.reason)
                  || format(' (at stage %s%s).', a.stage, coalesce(', HTTP ' || a.http_status, ''))
                  || coalesce(' ' || a.detail, '') end
-            || coalesce(' It took ' || round((a.timings ->> 'attempt_ms')::numeric, 1) || ' ms'
-                        || coalesce(', of these ' || round((a.timings ->> 'http_ms')::numeric, 1) || ' ms in the last HTTP request', '') || '.', '')
+            || coalesce(' It took ' || meetlink.ms(a.timings, 'attempt_ms') || ' ms.', '')
             || coalesce(' Next try: ' || meetlink.utc(a.next_at) || '.', '');
         return next;
     end loop;
+
+    if job.state = 'claimed' then
+        at := clock_timestamp();
+        event := 'claimed';
+        description := format('Attempt %s is under way at daemon %s, whose lease runs until %s.',
+                              job.attempts, meetlink.daemon_name(job.claimed_by), meetlink.utc(job.lease_until));
+        return next;
+    elsif job.state = 'due' and job.attempts > 0 then
+        at := job.due_at;
+        event := 'woken';
+        description := 'It is due again: by a retry, a reconnect, or because its time has come.';
+        return next;
+    elsif job.state = 'waiting' then
+        at := job.due_at;
+        event := 'next try';
+        description := format('Attempt %s is made then, or before by a retry.', job.attempts + 1);
+        return next;
+    end if;
 
     if session.linked_at is not null and session.join_url is not null then
         at := session.linked_at;
@@ -94,6 +128,18 @@ create function meetlink.utc(at timestamptz) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as
 $$
     select to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'
+$$;
+
+create function meetlink.ms(timings jsonb, key text) returns text
+language sql immutable set search_path = pg_catalog, pg_temp as
+$$
+    select round((timings ->> key)::numeric, 1)::text
+$$;
+
+create function meetlink.daemon_name(daemon_id bigint) returns text
+language sql stable security definer set search_path = pg_catalog, pg_temp as
+$$
+    select coalesce((select d.name from meetlink.daemon d where d.id = daemon_id), 'unknown')
 $$;
 
 -- The key as the job table knows it; null if it cannot be one.

@@ -11,6 +11,7 @@ grant execute on function meetlink.over_at(timestamptz, timestamptz) to meetlink
 grant execute on function
     meetlink.require_attachment(),
     meetlink.register_daemon(text, text),
+    meetlink.unregister_daemon(bigint),
     meetlink.claim(bigint, integer, interval, text[]),
     meetlink.claim_jobs(bigint, integer, interval, text[]),
     meetlink.retire_claims(bigint, bigint[]),
@@ -29,7 +30,7 @@ grant execute on function
     meetlink.settle(bigint, jsonb),
     meetlink.hold_claims(bigint, jsonb),
     meetlink.record_outcomes(bigint, jsonb, meetlink.job[], bigint[], jsonb, bigint[]),
-    meetlink.housekeep(bigint, integer, text),
+    meetlink.housekeep(bigint, integer, text, interval, jsonb),
     meetlink.sweep(integer),
     meetlink.correct_drift(jsonb),
     meetlink.give_up_over(),
@@ -43,7 +44,7 @@ grant execute on function
     meetlink.retry_stuck(text, text, text, integer),
     meetlink.health(),
     meetlink.explain(text), meetlink.explain(uuid), meetlink.explain(bigint),
-    meetlink.utc(timestamptz), meetlink.own_key(text), meetlink.job_of(text), meetlink.daemon_alive(),
+    meetlink.utc(timestamptz), meetlink.ms(jsonb, text), meetlink.daemon_name(bigint), meetlink.own_key(text), meetlink.job_of(text), meetlink.daemon_alive(),
     meetlink.forecast(interval)
 to meetlink_operator;
 

@@ -2,10 +2,10 @@
  * job_table.cpp
  *	  Adds rows to meetlink.job below SQL: fast, and without any right of the booking role.
  *
- * The insertion is ON CONFLICT DO NOTHING by hand (nodeModifyTable.c, ExecInsert): probe the unique
- * index, insert speculatively, back out and probe again if somebody was faster. So a session that
- * another transaction is flagging at the same moment never fails a booking. Constraints and defaults
- * are not checked on this way; every value of the row is given here.
+ * The insertion is ON CONFLICT DO NOTHING by hand (nodeModifyTable.c, ExecInsert): insert speculatively,
+ * and back out if the session has a job already. So a session that another transaction is flagging at
+ * the same moment never fails a booking. Constraints and defaults are not checked on this way; every
+ * value of the row is given here.
  */
 #include "job_table.hpp"
 
@@ -69,27 +69,122 @@ FillSlot(TupleTableSlot *slot, const NewJob &job)
 	ExecStoreVirtualTuple(slot);
 }
 
+/*
+ * What stays from row to row of a statement: with a partial index's predicate to prepare for each row,
+ * opening the table as a target costs as much as the insertion. It lives in the trigger's FmgrInfo, and
+ * holds no reference between rows: only locks, which last until the transaction ends in any case.
+ */
+struct JobTarget
+{
+	Oid table;
+	List *indexes;
+	EState *estate;
+	ResultRelInfo *relation;
+	TupleTableSlot *slot;
+};
+
+static void
+FollowRelation(JobTarget *target, Relation relation)
+{
+	ResultRelInfo *info = target->relation;
+
+	info->ri_RelationDesc = relation;
+	for (int i = 0; i < info->ri_NumIndices; i++)
+		info->ri_IndexRelationDescs[i] =
+			index_open(list_nth_oid(target->indexes, i), RowExclusiveLock);
+}
+
+static void
+LetGo(JobTarget *target)
+{
+	ResultRelInfo *info = target->relation;
+
+	for (int i = 0; i < info->ri_NumIndices; i++)
+		index_close(info->ri_IndexRelationDescs[i], NoLock);
+	table_close(info->ri_RelationDesc, NoLock);
+}
+
+/* In the current memory context. */
+static JobTarget *
+MakeTarget(Relation relation, List *indexes)
+{
+	JobTarget *target = (JobTarget *) palloc0(sizeof(JobTarget));
+
+	target->table = RelationGetRelid(relation);
+	target->indexes = list_copy(indexes);
+	target->estate = CreateExecutorState();
+	target->relation = makeNode(ResultRelInfo);
+	InitResultRelInfo(target->relation, relation, 1, nullptr, 0);
+	ExecOpenIndices(target->relation, true);
+	/* a copy, because the relation's own descriptor would have to be released by its owner */
+	target->slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(relation)),
+											&TTSOpsVirtual);
+	return target;
+}
+
+/* The table with its indexes, opened for insertion until LetGo(); null when there is none. */
+static JobTarget *
+OpenTarget(FmgrInfo *trigger)
+{
+	JobTarget *target = (JobTarget *) trigger->fn_extra;
+	Oid table = target != nullptr ? target->table : InvalidOid;
+
+	if (!OidIsValid(table))
+	{
+		/* by name without the caller's USAGE check: the booking role has no right on the schema */
+		Oid schema = get_namespace_oid("meetlink", true);
+
+		table = OidIsValid(schema) ? get_relname_relid("job", schema) : InvalidOid;
+	}
+
+	Relation relation = OidIsValid(table) ? try_table_open(table, RowExclusiveLock) : nullptr;
+
+	if (relation == nullptr)
+		return nullptr;
+	if (RelationGetDescr(relation)->natts < job_columns_set)
+	{
+		table_close(relation, RowExclusiveLock);
+		return nullptr;
+	}
+
+	List *indexes = RelationGetIndexList(relation);
+
+	if (target == nullptr || !equal(indexes, target->indexes))
+	{
+		MemoryContext caller_context = MemoryContextSwitchTo(trigger->fn_mcxt);
+
+		target = MakeTarget(relation, indexes);
+		trigger->fn_extra = target;
+		MemoryContextSwitchTo(caller_context);
+	}
+	else
+		FollowRelation(target, relation);
+	list_free(indexes);
+	return target;
+}
+
 /* True: inserted. False: the session has a job. */
 static bool
-InsertUnlessThere(ResultRelInfo *target, TupleTableSlot *slot, EState *estate)
+InsertUnlessThere(JobTarget *target, bool probably_new)
 {
-	Relation relation = target->ri_RelationDesc;
+	ResultRelInfo *info = target->relation;
 
-	for (;;)
+	/* The probe is half of the cost, and finds out nothing that the insertion would not. */
+	for (bool probe = !probably_new;; probe = true)
 	{
 		ItemPointerData conflicting;
 		bool conflict = false;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!CheckIndexConstraints(target, slot, estate, &conflicting))
+		if (probe && !CheckIndexConstraints(info, target->slot, target->estate, &conflicting))
 			return false;
 
 		uint32 token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
 
-		table_tuple_insert_speculative(relation, slot, GetCurrentCommandId(true), 0, nullptr,
-									   token);
-		InsertIndexTuplesSpeculatively(target, slot, estate, &conflict);
-		table_tuple_complete_speculative(relation, slot, token, !conflict);
+		table_tuple_insert_speculative(info->ri_RelationDesc, target->slot,
+									   GetCurrentCommandId(true), 0, nullptr, token);
+		InsertIndexTuplesSpeculatively(info, target->slot, target->estate, &conflict);
+		table_tuple_complete_speculative(info->ri_RelationDesc, target->slot, token, !conflict);
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
 		if (!conflict)
 			return true;
@@ -97,36 +192,18 @@ InsertUnlessThere(ResultRelInfo *target, TupleTableSlot *slot, EState *estate)
 }
 
 JobAdded
-AddJob(const NewJob &job)
+AddJob(FmgrInfo *trigger, const NewJob &job, bool probably_new)
 {
-	/* by name without the caller's USAGE check: the booking role has no right on the schema */
-	Oid schema = get_namespace_oid("meetlink", true);
-	Oid table = OidIsValid(schema) ? get_relname_relid("job", schema) : InvalidOid;
-	Relation relation = OidIsValid(table) ? try_table_open(table, RowExclusiveLock) : nullptr;
+	JobTarget *target = OpenTarget(trigger);
 
-	if (relation == nullptr)
+	if (target == nullptr)
 		return JobAdded::no_table;
-	if (RelationGetDescr(relation)->natts < job_columns_set)
-	{
-		table_close(relation, RowExclusiveLock);
-		return JobAdded::no_table;
-	}
+	FillSlot(target->slot, job);
 
-	EState *estate = CreateExecutorState();
-	ResultRelInfo *target = makeNode(ResultRelInfo);
-	TupleTableSlot *slot = table_slot_create(relation, nullptr);
-	MemoryContext caller_context = MemoryContextSwitchTo(estate->es_query_cxt);
+	bool inserted = InsertUnlessThere(target, probably_new);
 
-	InitResultRelInfo(target, relation, 1, nullptr, 0);
-	ExecOpenIndices(target, true);
-	FillSlot(slot, job);
-
-	bool inserted = InsertUnlessThere(target, slot, estate);
-
-	ExecCloseIndices(target);
-	MemoryContextSwitchTo(caller_context);
-	ExecDropSingleTupleTableSlot(slot);
-	FreeExecutorState(estate);
-	table_close(relation, NoLock);
+	ExecClearTuple(target->slot);
+	ResetPerTupleExprContext(target->estate);
+	LetGo(target);
 	return inserted ? JobAdded::added : JobAdded::exists;
 }

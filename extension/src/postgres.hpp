@@ -11,6 +11,7 @@ extern "C"
 {
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/tableam.h"
 #include "access/table.h"

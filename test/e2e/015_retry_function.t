@@ -177,5 +177,10 @@ is(decode_json($world->sql("set role authenticated; " . claims($tutor->id)
 		  . "set search_path = evil, public, pg_catalog; select public.retry_meeting_link('$session'::text, '30 s'::pg_catalog.interval)"))->{status},
 	'linked', q(nothing of the caller's search_path is used));
 
+# --- a daemon that was stopped is not waited for
+$session = stuck($tutor);
 is($world->daemon->stop, 0, 'the daemon ends well');
+is($world->sql('select count(*), meetlink.daemon_alive() from meetlink.daemon'), '0|f', 'and takes its leave of the database');
+$answer = $world->retry($session, wait => '10 minutes');
+is("$answer->{status} $answer->{action}", 'queued contact_support', 'from then on a retry says at once that no daemon is running');
 done_testing();

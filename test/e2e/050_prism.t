@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use File::Path qw(make_path);
+use HTTP::Tiny;
 use IO::Socket::INET;
 use Meetlink::Process;
 use Meetlink::Wait qw(wait_until);
@@ -61,8 +62,24 @@ for my $kind (sort keys %proxy)
 	my $output = $proxy{$kind}{process}->output;
 	like($output, qr/Prism is listening/, "$kind: the proxy was there");
 	unlike($output, qr/violation/i, "$kind: and complained of nothing");
-	$proxy{$kind}{process}->stop;
 }
+
+# That the proxies would have said so: a request and an answer that break the specification.
+my %wrong = (
+	google => { path => '/calendars/primary/events?conferenceDataVersion=7', body => '{}', answer => '{"attendees": "nobody"}' },
+	zoom   => { path => '/users/me/meetings', body => '{"type": "soon"}', answer => '{"duration": "long"}' });
+for my $kind (sort keys %wrong)
+{
+	my $call = sub {
+		my ($method, $path, $body) = @_;
+		return HTTP::Tiny->new->request($method, "http://127.0.0.1:$proxy{$kind}{port}$path",
+			{ headers => { 'Content-Type' => 'application/json', Authorization => 'Bearer x' }, content => $body // '' })->{status};
+	};
+	is($call->(POST => @{ $wrong{$kind} }{qw(path body)}), 422, "$kind: the proxy refuses a wrong request");
+	$world->standin->fault(provider => $kind, effect => 'answer', status => 200, body => $wrong{$kind}{answer});
+	is($call->(GET => $kind eq 'google' ? '/calendars/primary/events/x' : '/meetings/81000000001'), 500, "$kind: and a wrong answer");
+}
+$proxy{$_}{process}->stop for sort keys %proxy;
 
 done_testing();
 

@@ -154,6 +154,41 @@ reset session_replication_role;
 select is((select retired from meetlink.sweep()), 1, 'it retires what was cancelled unseen');
 select is(jobs(), 'none', 'and nothing is left');
 
+-- a job that is there already when its session is inserted
+set session_replication_role = replica;
+select fixture.book(70) \g /dev/null
+select meetlink.sweep() \g /dev/null
+delete from public.sessions where id = fixture.session(70);
+reset session_replication_role;
+select fixture.book(70, ahead => '3 days'), fixture.book(71) \g /dev/null
+select is(jobs(), '70 due, 71 due', 'a session that has a job already can be inserted');
+select is(j.starts_at, s.scheduled_start_at, 'and the job follows it')
+from meetlink.job j join public.sessions s on s.id::text = j.session_id where s.id = fixture.session(70);
+
+-- a statement that fails after some of its rows were flagged (their foreign keys are checked in between)
+insert into public.bookings (tutor_id, student_id)
+select fixture.ada(), '00000000-0000-0000-0000-00000000000c' from generate_series(1, 10);
+create function public.book_free(wrong integer) returns text language plpgsql as
+$$
+begin
+    insert into public.sessions (id, booking_id, tutor_id, student_id, provider, scheduled_start_at, scheduled_end_at, duration_minutes)
+    select fixture.session(80 + b.n), b.id, b.tutor_id, case when b.n = wrong then gen_random_uuid() else b.student_id end,
+           'zoom', now() + interval '1 day', now() + interval '25 hours', 60
+    from (select *, row_number() over ()::integer as n from public.bookings
+          where not exists (select from public.sessions where booking_id = bookings.id) and confirmed_start_at is null) b;
+    return 'booked';
+exception when foreign_key_violation then return 'failed';
+end
+$$;
+begin;
+select is(public.book_free(8), 'failed', 'the eighth of many rows fails');
+select is(jobs(), '70 due, 71 due', 'no job is left of those before it');
+select is(public.book_free(0), 'booked', 'in the same transaction they are booked');
+select is((select count(*) from meetlink.job where session_id > fixture.session(80)::text),
+          (select count(*) from public.sessions where id > fixture.session(80)), 'and all flagged');
+rollback;
+truncate public.sessions cascade;
+
 -- a renamed column must not fail a booking
 alter table public.sessions rename column scheduled_end_at to finish_at;
 create function public.book_renamed(number integer) returns void language sql as

@@ -104,4 +104,17 @@ select meetlink.register_daemon('third', '0.1') \g /dev/null
 select is((select array_agg(reason order by reason) from meetlink.job where state = 'due'), '{client_rejected,token_undecryptable}'::text[],
     'a start tries again what the operator''s configuration may have cured, and nothing else');
 
+-- a daemon that stops takes its leave
+select daemon_id as idle from meetlink.register_daemon('idle', '0.1') \gset
+update meetlink.daemon set heartbeat_at = '2000-01-01' where id <> :idle;
+select ok(meetlink.daemon_alive(), 'a daemon is alive');
+update meetlink.job set state = 'claimed', claim_id = nextval('meetlink.claim_id'), claimed_by = :idle, lease_until = clock_timestamp() + interval '1 hour';
+select meetlink.unregister_daemon(:idle) \g /dev/null
+select ok(not meetlink.daemon_alive(), 'it stops: nobody waits for it any more');
+select ok(exists (select from meetlink.daemon where id = :idle) and count(*) = 5, 'its claims, whose outcome is unknown, stay its own until their leases are over')
+from meetlink.job where claimed_by = :idle and lease_until > now();
+update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease_until = null;
+select meetlink.unregister_daemon(:idle) \g /dev/null
+select ok(not exists (select from meetlink.daemon where id = :idle), 'without claims it is gone at once');
+
 select * from finish();

@@ -15,6 +15,13 @@ update meetlink.daemon set heartbeat_at = '2000-01-01';
 select meetlink.housekeep(:first, 0, null) \g /dev/null
 select ok((select heartbeat_at > now() - interval '1 minute' from meetlink.daemon where id = :first), 'and when it was alive');
 
+select is((select (heard_at, breakers)::text from meetlink.daemon where id = :first), '(,[])', 'it has heard nothing yet, and no breaker is open');
+select meetlink.housekeep(:first, 0, null, '3 s', '[{"provider": "zoom"}]') \g /dev/null
+select ok(heard_at between now() - interval '4 s' and clock_timestamp() - interval '2 s' and breakers @> '[{"provider": "zoom"}]', 'it tells when it heard its probe, and of its breakers')
+from meetlink.daemon where id = :first;
+select meetlink.housekeep(:first, 0, null) \g /dev/null
+select ok(heard_at is not null and breakers = '[]', 'what it heard is kept; a breaker that it does not tell of is closed') from meetlink.daemon where id = :first;
+
 -- promotion
 select fixture.book(n) from generate_series(1, 3) n \g /dev/null
 update meetlink.job set state = 'waiting', reason = 'network_error', due_at = now() + (right(session_id, 1)::integer - 2) * interval '1 hour';

@@ -31,11 +31,11 @@ select is_empty($$
     select p.oid::regprocedure, p.proconfig from pg_proc p
     where (p.pronamespace = 'meetlink'::regnamespace or p.proname = 'retry_meeting_link')
       and p.prolang <> (select oid from pg_language where lanname = 'c')
-      and p.proname not in ('session_key', 'owner_key')  -- SQL-standard bodies, parsed already and inlined
+      and p.proname not in ('session_key', 'owner_key', 'over_at')  -- SQL-standard bodies, parsed already and inlined
       and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)
     $$, 'every function locks its search_path');
-select is((select count(*) from pg_proc where proname in ('session_key', 'owner_key') and prosqlbody is not null and not prosecdef), 2::bigint,
-    'but the two that are parsed once, run as the caller');
+select is((select count(*) from pg_proc where proname in ('session_key', 'owner_key', 'over_at') and prosqlbody is not null and not prosecdef), 3::bigint,
+    'but the three that are parsed once, run as the caller');
 select is_empty($$
     select oid::regprocedure from pg_proc p
     where p.pronamespace = 'meetlink'::regnamespace and p.prosecdef and p.proowner <> 'postgres'::regrole
@@ -97,7 +97,7 @@ declare
     v text;
 begin
     -- each view as it is, with the owner's function called for every row
-    foreach v in array '{session,connection,drift,stuck_sessions,connection_health,refresh_candidate,outlook}'::text[] loop
+    foreach v in array '{session,connection,unlinked,drift,stuck_sessions,connection_health,refresh_candidate,outlook}'::text[] loop
         execute format('create or replace view meetlink.%I as select * from (%s) x where public.spy()',
                        v, rtrim(pg_get_viewdef(('meetlink.' || v)::regclass), ';'));
     end loop;

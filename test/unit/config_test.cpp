@@ -31,7 +31,7 @@ protected:
 
     fs::path write(const std::string& name, const std::string& text, mode_t mode = 0600) const
     {
-        const fs::path path = folder_ / name;
+        fs::path path = folder_ / name;
         std::ofstream(path) << text;
         ::chmod(path.c_str(), mode);
         return path;

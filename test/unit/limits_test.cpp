@@ -155,6 +155,7 @@ TEST_F(LimitsTest, AConnectionHasItsSlotsAndAnotherItsOwn)
     EXPECT_EQ(permits_.size(), 3u) << "the slot went to the one that waited";
     permits_.clear();
     EXPECT_TRUE(limits_.skip(Limits::Clock::now()).empty());
+    EXPECT_TRUE(limits_.open_breakers(Limits::Clock::now()).empty()) << "a closed one is not told";
 }
 
 TEST_F(LimitsTest, AnOpenBreakerGivesJobsBackAndSkipsTheProvider)
@@ -175,6 +176,12 @@ TEST_F(LimitsTest, AnOpenBreakerGivesJobsBackAndSkipsTheProvider)
     EXPECT_TRUE(permits_.empty());
     EXPECT_EQ(limits_.skip(Limits::Clock::now()), std::vector<std::string>{"/zoom"});
     EXPECT_LT(limits_.next_change(Limits::Clock::now()), Limits::Clock::now() + 3s);
+    const auto open = limits_.open_breakers(Limits::Clock::now() + 10s);
+    ASSERT_EQ(open.size(), 1u);
+    EXPECT_EQ(open[0]["provider"], "zoom");
+    EXPECT_EQ(open[0]["reason"], "provider_unavailable");
+    EXPECT_GE(open[0]["open_s"].asInt(), 10);
+    EXPECT_EQ(open[0]["retry_in_s"], 0) << "its probe may go out";
 }
 
 TEST_F(LimitsTest, ClosingGivesBackWhatWaits)

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <iostream>
 
+#include "base/json.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/setup.hpp"
 #include "log/log.hpp"
@@ -26,6 +27,9 @@ constexpr std::chrono::seconds once_patience{30};
 
 /// When the last job has ended, HTTP callers who wait for an outcome have this long to get it.
 constexpr std::chrono::seconds answers_patience{1};
+
+/// How long a stop waits for the database to take note of it.
+constexpr std::chrono::seconds farewell_patience{1};
 
 postgres::Conninfo conninfo(const config::Config& config)
 {
@@ -92,12 +96,14 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
           {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
           {.ring = [this] { claimer_.ring(); },
            .register_again = [this] { return register_again(); },
+           .breakers = [this] { return write_json(limits_.open_breakers(Clock::now())); },
            .refresh_ahead = mode == Mode::serve ? std::function<asio::awaitable<void>()>{[this] {
                return refresher_.turn();
            }}
                                                 : nullptr}),
       stages_(executor_),
       claiming_(executor_),
+      leaving_(executor_),
       site_(executor_, config.http,
             {.text = config.http.conninfo,
              .application_name = "meetlinkd http " + config.sidecar.name},
@@ -127,9 +133,9 @@ asio::awaitable<int> Daemon::run()
         case Mode::check:
             co_return co_await check();
         case Mode::once:
-            co_return co_await once();
+            co_return co_await run_errand(&Daemon::drain);
         case Mode::reencrypt:
-            co_return co_await reencrypt();
+            co_return co_await run_errand(&Daemon::reencrypt);
         case Mode::serve:
             break;
     }
@@ -194,7 +200,9 @@ asio::awaitable<int> Daemon::work_until_stopped()
     co_return exit_ok;
 }
 
-asio::awaitable<int> Daemon::once()
+/// A run that ends by itself: `errand` begins when both sessions are connected, and says whether all
+/// went well.
+asio::awaitable<int> Daemon::run_errand(Errand errand)
 {
     if (const auto status = co_await first_connection()) {
         co_return *status;
@@ -205,43 +213,37 @@ asio::awaitable<int> Daemon::once()
     stages_.spawn("watch", give_up_when_out_of_reach());
     const bool working = co_await work_.until_connected();
     const bool keeping_up = co_await upkeep_.until_connected();
+    bool succeeded = false;
     if (working && keeping_up) {
-        failed_ = (co_await janitor_.sweep()).has_value() || failed_;
-        failed_ = (co_await janitor_.housekeep()).has_value() || failed_;
-        stages_.spawn("janitor", janitor_.run());
-        claiming_.spawn("claimer", claimer_.run());
-        co_await claiming_.joined();
+        succeeded = co_await (this->*errand)();
     }
-    failed_ = failed_ || claimer_.failed();
+    const bool out_of_reach = !working || !keeping_up || failed_;
+    failed_ = out_of_reach || !succeeded;
     stop();
     co_await wind_down();
     co_return failed_ ? exit_failed : exit_ok;
 }
 
-asio::awaitable<int> Daemon::reencrypt()
+/// Mode `once`: works off what is due.
+asio::awaitable<bool> Daemon::drain()
 {
-    if (const auto status = co_await first_connection()) {
-        co_return *status;
+    const auto not_swept = co_await janitor_.sweep();
+    const auto not_kept = co_await janitor_.housekeep();
+    stages_.spawn("janitor", janitor_.run());
+    claiming_.spawn("claimer", claimer_.run());
+    co_await claiming_.joined();
+    co_return !not_swept && !not_kept && !claimer_.failed();
+}
+
+asio::awaitable<bool> Daemon::reencrypt()
+{
+    const auto done =
+        co_await token::reencrypt(upkeep_, token_store_, cipher_, config_.tokens.cipher);
+    if (!done) {
+        log::error("reencrypt_failed", "could not encrypt tokens anew",
+                   {{"error", done.error().describe()}});
     }
-    stages_.spawn("work session", work_.run());
-    stages_.spawn("upkeep session", upkeep_.run());
-    stages_.spawn("settler", settler_.run());
-    stages_.spawn("watch", give_up_when_out_of_reach());
-    const bool working = co_await work_.until_connected();
-    const bool keeping_up = co_await upkeep_.until_connected();
-    failed_ = failed_ || !working || !keeping_up;
-    if (!failed_) {
-        const auto done =
-            co_await token::reencrypt(upkeep_, token_store_, cipher_, config_.tokens.cipher);
-        if (!done) {
-            log::error("reencrypt_failed", "could not encrypt tokens anew",
-                       {{"error", done.error().describe()}});
-        }
-        failed_ = !done || done->unreadable > 0 || done->busy > 0;
-    }
-    stop();
-    co_await wind_down();
-    co_return failed_ ? exit_failed : exit_ok;
+    co_return done && done->unreadable == 0 && done->busy == 0;
 }
 
 asio::awaitable<int> Daemon::check()
@@ -354,6 +356,8 @@ asio::awaitable<void> Daemon::wind_down()
     co_await tokens_.joined_until(hard);
     co_await site_.closed_by(std::min(hard, Clock::now() + answers_patience));
     janitor_.stop();
+    leaving_.spawn("unregister", unregister(upkeep_, registration_));
+    co_await leaving_.joined_until(Clock::now() + farewell_patience);
     settler_.stop();
     listen_.stop();
     upkeep_.stop();

@@ -52,8 +52,10 @@ private:
     [[nodiscard]] boost::asio::awaitable<int> check();
     [[nodiscard]] boost::asio::awaitable<int> serve();
     [[nodiscard]] boost::asio::awaitable<int> work_until_stopped();
-    [[nodiscard]] boost::asio::awaitable<int> once();
-    [[nodiscard]] boost::asio::awaitable<int> reencrypt();
+    using Errand = boost::asio::awaitable<bool> (Daemon::*)();
+    [[nodiscard]] boost::asio::awaitable<int> run_errand(Errand errand);
+    [[nodiscard]] boost::asio::awaitable<bool> drain();
+    [[nodiscard]] boost::asio::awaitable<bool> reencrypt();
     [[nodiscard]] boost::asio::awaitable<std::optional<int>> first_connection();
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> begin_work(
         postgres::Connection& connection);
@@ -94,6 +96,7 @@ private:
 
     TaskGroup stages_;  ///< listener's, janitor's, settler's and the sessions' loops
     TaskGroup claiming_;
+    TaskGroup leaving_;
 
     web::Site site_;
     metrics::Metrics metrics_;

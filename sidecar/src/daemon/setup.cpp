@@ -31,6 +31,9 @@ constexpr Statement attachment_statement{"setup_attachment",
 constexpr Statement register_statement{
     "register_daemon", "select daemon_id, released, tenant from meetlink.register_daemon($1, $2)"};
 
+constexpr Statement unregister_statement{"unregister_daemon",
+                                         "select meetlink.unregister_daemon($1)"};
+
 Error problem(std::string message, std::string hint)
 {
     Error error;
@@ -105,6 +108,20 @@ asio::awaitable<std::optional<Error>> register_daemon(postgres::Connection& conn
                {"daemon_id", registration.daemon_id},
                {"released", row.get<int>("released")}});
     co_return std::nullopt;
+}
+
+asio::awaitable<void> unregister(postgres::Session& session, const Registration& registration)
+{
+    if (registration.daemon_id == 0) {
+        co_return;
+    }
+    std::vector<postgres::Parameter> parameters{std::to_string(registration.daemon_id)};
+    const auto answer = co_await session.query(unregister_statement, std::move(parameters));
+    if (!answer) {
+        log::warning("unregister_failed",
+                     "could not tell the database of the end; it notices within 30 s",
+                     {{"error", answer.error().describe()}});
+    }
 }
 
 bool may_pass(const Error& error)

@@ -8,6 +8,7 @@
 #include "daemon/registration.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/error.hpp"
+#include "postgres/session.hpp"
 
 namespace meetlink::daemon {
 
@@ -19,6 +20,10 @@ namespace meetlink::daemon {
 /// Makes this process known; fills `registration`.
 [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> register_daemon(
     postgres::Connection& connection, std::string name, Registration& registration);
+
+/// Tells the database that this process ends; an error has been logged.
+[[nodiscard]] boost::asio::awaitable<void> unregister(postgres::Session& session,
+                                                      const Registration& registration);
 
 /// Whether it is worth trying again: the server is out of reach, starting, stopping or full. Anything
 /// else at the first connection is for the person who starts the daemon.

@@ -14,7 +14,7 @@ constexpr postgres::Statement housekeep_statement{
     "housekeep",
     "select known, due, promoted, rescued, "
     "ceil(extract(epoch from next_due_in) * 1000)::bigint as next_due_in_ms "
-    "from meetlink.housekeep($1, $2, $3)"};
+    "from meetlink.housekeep($1, $2, $3, $4::interval, $5::jsonb)"};
 
 constexpr postgres::Statement sweep_statement{
     "sweep", "select flagged, retired, moved, unblocked from meetlink.sweep($1)"};
@@ -98,9 +98,12 @@ asio::awaitable<void> Janitor::keep_house()
 
 asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
 {
-    std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
-                                                std::to_string(leases_.size()),
-                                                listener_.next_probe(registration_.daemon_id)};
+    const auto heard = listener_.heard_ago();
+    std::vector<postgres::Parameter> parameters{
+        std::to_string(registration_.daemon_id), std::to_string(leases_.size()),
+        listener_.next_probe(registration_.daemon_id),
+        heard ? postgres::Parameter{postgres::interval(*heard)} : std::nullopt,
+        callbacks_.breakers()};
     const auto answer = co_await upkeep_.query(housekeep_statement, std::move(parameters));
     if (!answer) {
         warn("housekeeping_failed", "could not do the housekeeping", answer.error());

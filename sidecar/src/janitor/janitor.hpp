@@ -28,6 +28,8 @@ public:
         std::function<void()> ring;  ///< something is due
         /// The database does not know this daemon (any more).
         std::function<boost::asio::awaitable<void>()> register_again;
+        /// Open circuit breakers, as meetlink.housekeep takes them: a JSON array.
+        std::function<std::string()> breakers;
         /// One turn of refreshing tokens ahead of need; empty: not wanted.
         std::function<boost::asio::awaitable<void>()> refresh_ahead;
     };

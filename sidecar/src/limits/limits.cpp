@@ -1,5 +1,7 @@
 #include "limits/limits.hpp"
 
+#include <algorithm>
+
 #include "log/log.hpp"
 
 namespace meetlink::limits {
@@ -102,8 +104,12 @@ void Limits::Permit::failed(const Failure& failure)
         return;
     }
     reported_ = true;
-    auto& breaker = limits_->providers_.at(key_.provider).breaker;
+    auto& provider = limits_->providers_.at(key_.provider);
+    auto& breaker = provider.breaker;
+    const bool was_closed = breaker.state(Clock::now()) == CircuitBreaker::State::closed;
     if (breaker.failed(Clock::now(), rejects_the_application(failure.reason))) {
+        provider.opened_at = was_closed ? Clock::now() : provider.opened_at;
+        provider.why = code(failure.reason);
         log::warning("breaker_opened", "the provider fails, one job at a time will try it",
                      {{"provider", key_.provider},
                       {"reason", code(failure.reason)},
@@ -152,6 +158,26 @@ std::vector<std::string> Limits::awaiting_probe(Clock::time_point now) const
         }
     }
     return keys;
+}
+
+Json::Value Limits::open_breakers(Clock::time_point now) const
+{
+    const auto seconds = [](Clock::duration time) {
+        return Json::Int64{std::chrono::duration_cast<std::chrono::seconds>(time).count()};
+    };
+    Json::Value open{Json::arrayValue};
+    for (const auto& [name, provider] : providers_) {
+        if (provider.breaker.state(now) == CircuitBreaker::State::closed) {
+            continue;
+        }
+        Json::Value one;
+        one["provider"] = name;
+        one["reason"] = provider.why;
+        one["open_s"] = seconds(now - provider.opened_at);
+        one["retry_in_s"] = seconds(std::max(provider.breaker.probe_at() - now, {}));
+        open.append(std::move(one));
+    }
+    return open;
 }
 
 Limits::Clock::time_point Limits::next_change(Clock::time_point now)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <json/value.h>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -69,6 +71,9 @@ public:
     /// Called when a slot or a breaker has become free.
     void on_freed(std::function<void()> callback) { on_freed_ = std::move(callback); }
 
+    /// For meetlink.health(): an array of {provider, reason, open_s, retry_in_s}.
+    [[nodiscard]] Json::Value open_breakers(Clock::time_point now) const;
+
     [[nodiscard]] bool known(const std::string& provider) const
     {
         return providers_.contains(provider);
@@ -80,6 +85,8 @@ private:
         ProviderLimits limits;
         TokenBucket bucket;
         CircuitBreaker breaker;
+        Clock::time_point opened_at{};  ///< while it is open
+        std::string why;                ///< code of the last reason that kept it open
     };
     struct Slots {
         explicit Slots(boost::asio::any_io_executor executor) : freed(executor) {}

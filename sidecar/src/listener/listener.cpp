@@ -71,12 +71,22 @@ void Listener::heard(std::string_view payload)
     if (payload.starts_with("probe ")) {
         if (payload == expected_) {
             expected_.clear();
+            heard_at_ = Condition::Clock::now();
             missed_ = 0;
         }
         return;
     }
     ++notifications_;
     ring_();
+}
+
+std::optional<std::chrono::milliseconds> Listener::heard_ago() const
+{
+    if (!heard_at_) {
+        return std::nullopt;
+    }
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Condition::Clock::now() -
+                                                                 *heard_at_);
 }
 
 std::string Listener::next_probe(std::int64_t daemon_id)

@@ -25,6 +25,9 @@ public:
     /// last ones did not come back, the connection is replaced.
     [[nodiscard]] std::string next_probe(std::int64_t daemon_id);
 
+    /// How long ago the last probe came back; nothing: none has yet.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> heard_ago() const;
+
     /// Rings heard so far.
     [[nodiscard]] std::uint64_t notifications() const { return notifications_; }
 
@@ -40,6 +43,7 @@ private:
     std::uint64_t notifications_ = 0;
     std::string expected_;
     Condition::Clock::time_point sent_at_{};
+    std::optional<Condition::Clock::time_point> heard_at_;
     int missed_ = 0;
 };
 

@@ -1,0 +1,106 @@
+-- The views over sessions without a link that attach generates, beside those of 81_generate.sql. All of them read
+-- such sessions through meetlink.unlinked, which the index of 84_table_index.sql serves: what they cost depends on
+-- how many sessions have no link, not on how many there are. They belong to the tables' owner.
+
+create function meetlink.generate_backlog_views(sessions text, connections text, mapping jsonb) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as
+$$
+declare
+    -- The owner's connection for the session's provider, the usable one of several.
+    connection text := case when meetlink.is_unique(connections, mapping #>> '{connection,owner}', mapping #>> '{connection,provider}')
+        then 'left join meetlink.connection c on c.owner = s.owner and c.provider = s.provider'
+        else 'left join lateral (
+                  select * from meetlink.connection k
+                  where k.owner = s.owner and k.provider = s.provider
+                  order by k.usable desc limit 1) c on true' end;
+begin
+    -- Sessions that want a link and are not over. The first bound on the start follows from meetlink.over_at, and
+    -- keeps the past of a table that had no links before meetlink out of the scan; the second one is cheaper than
+    -- over_at. A column that may be null has its own branch: one scan of the index gives them in order, or all.
+    execute format($sql$
+        create view meetlink.unlinked as
+        select * from meetlink.session s
+        where s.wanted and s.starts_at > now() - %L::interval
+          and (s.starts_at > now() or meetlink.over_at(s.starts_at, s.ends_at) > now())
+        %s$sql$, meetlink.longest_session(),
+        case when not meetlink.is_not_null(sessions, mapping #>> '{session,starts_at}')
+             then 'union all select * from meetlink.session s where s.wanted and s.starts_at is null' end);
+
+    -- Where the jobs and the user's tables disagree, because no trigger saw a change.
+    execute $sql$
+        create view meetlink.drift as
+        select 'missing' as kind, s.id::text as session_id, s.owner::text as owner_id, s.provider, s.starts_at, s.ends_at
+        from meetlink.unlinked s
+        where not exists (select from meetlink.job j where j.session_id = s.id::text)
+        union all
+        select case when s.id is null then 'unwanted' else 'moved' end, j.session_id,
+               case when s.id is null then j.owner_id else s.owner::text end,
+               case when s.id is null then j.provider else s.provider end,
+               case when s.id is null then j.starts_at else s.starts_at end,
+               case when s.id is null then j.ends_at else s.ends_at end
+        from meetlink.job j left join meetlink.session s on s.id = meetlink.session_key(j.session_id) and s.wanted
+        where s.id is null
+           or (j.owner_id, j.provider, j.starts_at, j.ends_at)
+              is distinct from (s.owner::text, s.provider, s.starts_at, s.ends_at)
+        union all
+        select 'reconnected', j.session_id, j.owner_id, j.provider, j.starts_at, j.ends_at
+        from meetlink.job j
+        join meetlink.reason r on r.code = j.reason and r.scope = 'connection'
+        join meetlink.connection c on c.owner = meetlink.owner_key(j.owner_id) and c.provider = j.provider
+        where j.state = 'blocked' and c.usable and c.print is distinct from j.connection_print
+          and not exists (select from meetlink.provider_block b where b.provider = j.provider and b.reason = j.reason)
+        $sql$;
+
+    execute meetlink.fill($sql$
+        create view meetlink.stuck_sessions as
+        select s.id as session_id, s.owner, s.provider, s.title, s.starts_at,
+               floor(extract(epoch from s.starts_at - now()) / 60)::integer as minutes_to_start,
+               coalesce(j.state, 'unseen') as state, j.reason, coalesce(r.title, 'Not tried yet') as problem, j.detail,
+               coalesce(r.acts, 'nobody') as acts,
+               coalesce(r.advice, 'Nothing: it is about to be tried.') as advice,
+               coalesce(j.attempts, 0) as attempts,
+               case when j.state in ('due', 'waiting') then j.due_at end as next_try_at,
+               j.flagged_at,
+               c.account, c.status as connection_status, c.usable as connection_usable, c.expires_at < now() as token_expired
+        from meetlink.unlinked s
+        left join meetlink.job j on j.session_id = s.id::text
+        left join meetlink.reason r on r.code = j.reason
+        {connection}
+        order by s.starts_at
+        $sql$, jsonb_build_object('connection', connection));
+    comment on view meetlink.stuck_sessions is
+        'Every session that should have a link and has none: why, who must act, what to do, and when it is tried again.';
+
+    -- What is foreseeable of sessions that have no link yet: null reason means nothing speaks against it.
+    execute meetlink.fill($sql$
+        create view meetlink.outlook as
+        select * from (
+            select s.id::text as session_id, s.owner::text as owner, s.provider, s.starts_at,
+                   case when s.provider is null or s.provider not in ('google_meet', 'zoom') then 'unknown_provider'
+                        when s.ends_at is null or s.ends_at <= s.starts_at then 'invalid_schedule'
+                        when c.owner is null then 'no_connection'
+                        when not c.usable then coalesce(f.last_reason, 'connection_inactive')
+                        when c.refresh_token is null and (c.expires_at is null or c.expires_at < s.starts_at) then 'token_missing'
+                        when f.refresh_expires_at < s.starts_at then 'grant_revoked'
+                        else coalesce(case when j.state = 'blocked' then j.reason end, k.reason, b.reason, p.reason) end as reason
+            from meetlink.unlinked s
+            left join meetlink.job j on j.session_id = s.id::text
+            {connection}
+            left join meetlink.refresh f on f.owner_id = s.owner::text and f.provider = s.provider
+            -- what stopped another session of this connection, or of this provider, will stop this one
+            left join (
+                select l.owner_id, l.provider, min(l.reason) as reason
+                from meetlink.job l join meetlink.reason r on r.code = l.reason
+                where l.state = 'blocked' and r.scope = 'connection'
+                group by l.owner_id, l.provider) k on k.owner_id = s.owner::text and k.provider = s.provider
+            left join meetlink.provider_block b on b.provider = s.provider
+            left join (
+                select l.provider, min(l.reason) as reason
+                from meetlink.job l join meetlink.reason r on r.code = l.reason
+                where l.state = 'blocked' and r.scope = 'provider'
+                group by l.provider) p on p.provider = s.provider
+            where s.starts_at > now()) o
+        where o.reason is not null
+        $sql$, jsonb_build_object('connection', connection));
+end
+$$;

@@ -1,0 +1,145 @@
+-- explain(id): a verdict for every state that a session can be in, and its events in order; forecast(): every cause
+-- that is known before an attempt is made.
+\ir ../fixture/app_schema.sql
+\ir ../fixture/people.sql
+select no_plan();
+select meetlink.attach() \g /dev/null
+select fixture.connect(fixture.ada()) \g /dev/null
+alter database :"DBNAME" set timezone to 'Asia/Tokyo';  -- times are UTC whatever the session's zone
+set timezone to 'Asia/Tokyo';
+
+create function verdict(id text) returns text language sql as $$ select description from meetlink.explain(id) where event = 'verdict' $$;
+create function verdict(number integer) returns text language sql as $$ select verdict(fixture.session(number)::text) $$;
+create function story(number integer) returns text language sql as
+$$ select string_agg(event, ' ' order by n) from meetlink.explain(fixture.session(number)::text) with ordinality e(at, event, description, n) $$;
+create function told(number integer, event text) returns text language sql as
+$$ select string_agg(e.description, ' | ') from meetlink.explain(fixture.session(number)::text) e where e.event = told.event $$;
+
+-- verdicts without a job
+select is(verdict('no uuid'), '"no uuid" cannot be the key of a session.', 'an id that cannot be one');
+select is(verdict(null::text), 'The key of a session is missing.', 'no id');
+select is(verdict('00000000-0000-0000-0000-000000000000'), 'There is no such session.', 'an unknown one');
+select is((select count(*) from meetlink.explain('00000000-0000-0000-0000-000000000000')), 1::bigint, 'of which no more is told');
+select fixture.book(1, join_url => 'https://zoom.us/j/1'), fixture.book(2, status => 'CANCELLED') \g /dev/null
+select is(verdict(1), 'The session has its link; nothing is to be done.', 'linked');
+select is(verdict(2), 'The session needs no link, because its status is CANCELLED.', 'cancelled');
+set session_replication_role = replica;
+select fixture.book(3), fixture.book(4, ahead => '-3 hours') \g /dev/null
+reset session_replication_role;
+select alike(verdict(3), 'No job was flagged for this session: a trigger was disabled,%The next sweep of a running daemon finds it.', 'no trigger saw it');
+select is(verdict(4), 'The session is over and has no link; no attempt is under way.', 'over');
+select is(story(3), 'verdict', 'without a job and attempts the verdict is all');
+
+-- verdicts of each state
+select fixture.book(5) \g /dev/null
+select is(verdict(5), 'It is due, but no daemon is running. The operator must start meetlinkd.', 'due, but nobody is there');
+select is(story(5), 'verdict flagged', 'flagged');
+select daemon_id as d from meetlink.register_daemon('one', '0.1') \gset
+select is(verdict(5), 'It is due, and a daemon is about to take it.', 'due');
+select meetlink.claim(:d, 1, '1 minute') \g /dev/null
+select is(verdict(5), 'A daemon is making the link right now.', 'claimed');
+select is(story(5), 'verdict flagged claimed', 'the claim that is under way');
+select matches(told(5, 'claimed'), '^Attempt 1 is under way at daemon one, whose lease runs until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$', 'says at whom, until when');
+
+create procedure settle(number integer, report jsonb) language plpgsql as
+$$
+begin
+    perform meetlink.settle((select max(id) from meetlink.daemon), jsonb_build_array(
+        (select jsonb_build_object('session_id', session_id, 'claim_id', claim_id, 'generation', 0, 'attempt_ms', 0, 'timings', '{}'::jsonb,
+                                   'connection_print', (select print from meetlink.connection))
+         from meetlink.job where session_id = fixture.session(number)::text) || report));
+end
+$$;
+call settle(5, '{"outcome": "failed", "reason": "provider_unavailable", "stage": "create", "http_status": 503, "detail": "Service is tired.",
+    "timings": {"token_ms": 200, "dns_ms": 1.25, "connect_ms": 2, "tls_ms": 3, "first_byte_ms": 4, "http_ms": 1234.56}}');
+select matches(verdict(5), '^The provider answers with an error of its own\. It is tried again at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. Nothing, it is tried again\.$', 'waiting');
+select is(story(5), 'verdict flagged claimed token http failed next try', 'each event of an attempt');
+select is(told(5, 'claimed'), 'Attempt 1 was taken by daemon one.', 'by whom');
+select is(told(5, 'token'), 'The connection''s access token was at hand or refreshed, after 200.0 ms.', 'the token');
+select is(told(5, 'http'), 'The provider answered HTTP 503; the last request took 1234.6 ms (name 1.3, connection 2.0, TLS 3.0, first byte 4.0).', 'the HTTP call with status and timings');
+select matches(told(5, 'failed'), '^The provider answers with an error of its own \(at stage create, HTTP 503\)\. Service is tired\. It took 0\.0 ms\. Next try: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$', 'the outcome in the provider''s words, and the next try');
+select is(told(5, 'next try'), 'Attempt 2 is made then, or before by a retry.', 'the next try');
+select is((select e.at from meetlink.explain(fixture.session(5)::text) e where e.event = 'next try'), (select due_at from meetlink.job where session_id = fixture.session(5)::text), 'at its time');
+
+select meetlink.retry_stuck() \g /dev/null
+select is(story(5), 'verdict flagged claimed token http failed woken', 'woken by a retry');
+select meetlink.claim(:d, 1, '1 minute') \g /dev/null
+call settle(5, '{"outcome": "failed", "reason": "grant_revoked", "stage": "token", "detail": "invalid_grant"}');
+select is(verdict(5), 'The provider no longer accepts the refresh token. Who must act: tutor. Reconnect the video provider in Settings.', 'blocked: who must act, and what to do');
+select is(story(5), 'verdict flagged claimed token http failed claimed failed', 'an attempt that never came to the provider has no HTTP call');
+select fixture.connect(fixture.ada(), tokens => 'second') \g /dev/null
+select is(verdict(5), 'It is due, and a daemon is about to take it.', 'reconnected');
+select is(story(5), 'verdict flagged claimed token http failed claimed failed woken', 'woken by that');
+select meetlink.claim(:d, 1, '1 minute') \g /dev/null
+call settle(5, '{"outcome": "released"}');
+select is(told(5, 'released'), 'The daemon was stopping and gave the session back. It took 0.0 ms. Next try: ' || meetlink.utc((select next_at from meetlink.attempt where outcome = 'released')) || '.',
+    'given back by a daemon that stopped');
+select meetlink.claim(:d, 1, '1 minute') \g /dev/null
+call settle(5, '{"outcome": "linked", "join_url": "https://zoom.us/j/5", "external_id": "5"}');
+select matches(story(5), '^verdict claimed .* linked link$', 'linked: the story ends with the link');
+select is(told(5, 'linked'), 'The meeting was created and its link stored. It took 0.0 ms.', 'which was created');
+select ok((select bool_and(at >= before) from (select at, lag(at) over (order by n) as before from meetlink.explain(fixture.session(5)::text)
+    with ordinality e(at, event, description, n) where event not in ('verdict', 'token', 'link')) x where before is not null), 'in the order of time');
+
+select fixture.book(6, ahead => '-3 hours') \g /dev/null
+select meetlink.sweep() \g /dev/null
+select is(verdict(6), 'The session ended before a link could be made. Who must act: nobody. Nothing can be done for this session; earlier attempts say what went wrong.', 'given up');
+select is(told(7, 'verdict'), 'There is no such session.', 'a session that never was');
+
+-- ids of other types
+select is((select count(*) from meetlink.explain(fixture.session(5))), (select count(*) from meetlink.explain(fixture.session(5)::text)), 'a uuid may be given as such');
+select is((select description from meetlink.explain(42::bigint)), '"42" cannot be the key of a session.', 'a number cannot be one here');
+select is(verdict(upper(fixture.session(1)::text)), 'The session has its link; nothing is to be done.', 'notation does not matter');
+
+-- forecast
+delete from public.sessions;
+delete from meetlink.job;
+select is_empty('select * from meetlink.forecast()', 'without sessions nothing will fail');
+select fixture.book(1, ahead => '1 day'), fixture.book(2, ahead => '3 days'), fixture.book(3, ahead => '3 days', join_url => 'https://zoom.us/j/1'), fixture.book(4, ahead => '-1 minute') \g /dev/null
+select is_empty('select * from meetlink.forecast()', 'nothing speaks against sessions of a tutor whose connection works');
+create function will_fail(within interval default '7 days') returns text language sql as
+$$ select coalesce(string_agg(right(session_id, 1) || ' ' || reason || ' ' || acts, ', '), '') from meetlink.forecast(within) $$;
+
+update public.tutor_video_provider_connections set is_active = false, connection_status = 'needs_reauth';
+select is(will_fail(), '1 connection_inactive tutor, 2 connection_inactive tutor', 'a connection that is off');
+select is(will_fail('2 days'), '1 connection_inactive tutor', 'within the interval');
+select is(will_fail('0'), '', 'which may be empty');
+insert into meetlink.refresh (owner_id, provider, last_at, last_reason) values (fixture.ada()::text, 'zoom', now(), 'grant_revoked');
+select is(will_fail('2 days'), '1 grant_revoked tutor', 'with the reason why it is off');
+delete from meetlink.refresh;
+select fixture.connect(fixture.ada(), 'google_meet') \g /dev/null
+select is(will_fail('2 days'), '1 no_connection tutor', 'no connection for that provider');
+select fixture.connect(fixture.ada()) \g /dev/null
+update public.tutor_video_provider_connections set refresh_token_encrypted = null, token_expires_at = now() + interval '2 days';
+select is(will_fail(), '2 token_missing tutor', 'without a refresh token, once the access token has run out');
+select fixture.connect(fixture.ada()) \g /dev/null
+insert into meetlink.refresh (owner_id, provider, refresh_expires_at) values (fixture.ada()::text, 'zoom', now() + interval '2 days');
+select is(will_fail(), '2 grant_revoked tutor', 'a refresh token that dies before the start');
+delete from meetlink.refresh;
+update meetlink.job set state = 'blocked', reason = 'scope_missing' where session_id = fixture.session(2)::text;
+select is(will_fail(), '1 scope_missing tutor, 2 scope_missing tutor', 'a missing scope that stopped another session of the tutor');
+update meetlink.job set reason = 'hosting_not_allowed' where session_id = fixture.session(2)::text;
+select is(will_fail(), '1 hosting_not_allowed tutor, 2 hosting_not_allowed tutor', 'or any other trouble of the account');
+update meetlink.job set reason = 'link_rejected' where session_id = fixture.session(2)::text;
+select is(will_fail(), '2 link_rejected operator', 'what concerns one session stops no other');
+update meetlink.job set reason = 'client_rejected', owner_id = fixture.ben()::text where session_id = fixture.session(2)::text;
+select is(will_fail(), '1 client_rejected operator, 2 client_rejected operator', 'an operator problem that stopped another tutor''s');
+delete from meetlink.job;
+insert into meetlink.provider_block (provider, reason) values ('zoom', 'api_disabled');
+select is(will_fail(), '1 api_disabled operator, 2 api_disabled operator', 'or that is known of the provider');
+delete from meetlink.provider_block;
+alter table public.sessions drop constraint sessions_provider_check;
+update public.sessions set provider = 'teams' where id = fixture.session(1);
+update public.sessions set scheduled_end_at = scheduled_start_at where id = fixture.session(2);
+select is(will_fail(), '1 unknown_provider operator, 2 invalid_schedule operator', 'a provider that is not known, and times that make no meeting');
+select is((select problem || ' / ' || advice from meetlink.forecast() limit 1), 'The session names a provider that meetlink does not know / Correct the session''s provider; known are google_meet and zoom.', 'in words, and what to do');
+
+-- who may ask
+grant usage on schema meetlink to authenticated;
+set role authenticated;
+select throws_ok(format('select * from meetlink.explain(%L)', fixture_id), '42501', null, 'end users may not ask for the story') from (select '10000000-0000-0000-0000-000000000001' as fixture_id) f;
+select throws_ok('select * from meetlink.forecast()', '42501', null, 'nor for the forecast');
+set role meetlink_operator;
+select lives_ok($$select * from meetlink.explain('10000000-0000-0000-0000-000000000001'), meetlink.forecast('2 days')$$, 'operators may');
+reset role;
+select * from finish();
