@@ -71,7 +71,7 @@ create table meetlink.attempt (
     daemon        text not null,
     started_at    timestamptz not null,
     finished_at   timestamptz not null default clock_timestamp(),
-    outcome       text not null check (outcome in ('linked', 'adopted', 'failed', 'released', 'lost', 'rescued')),
+    outcome       text not null check (outcome in ('linked', 'adopted', 'failed', 'released', 'lost', 'rescued', 'cancelled')),
     stage         text,
     reason        text references meetlink.reason (code),
     http_status   integer,
@@ -80,7 +80,7 @@ create table meetlink.attempt (
     external_id   text,
     next_at       timestamptz,
     timings       jsonb,
-    constraint attempt_reason check (reason is not null or outcome in ('linked', 'adopted', 'released', 'lost'))
+    constraint attempt_reason check (reason is not null or outcome in ('linked', 'adopted', 'released', 'lost', 'cancelled'))
 );
 
 create index attempt_session on meetlink.attempt (session_id, id);
@@ -90,7 +90,8 @@ comment on table meetlink.attempt is
     'Every try to make a link, kept for 30 days: when, by which daemon, how far it came, what the provider said, where the time went.';
 comment on column meetlink.attempt.outcome is
     'linked; adopted (an earlier create turned out to have succeeded); failed; released (daemon stopped); '
-    'lost (the claim or the session was gone: a meeting in external_id is nobody''s); rescued (the daemon died or stalled).';
+    'lost (the claim or the session was gone: a meeting in external_id is an orphan); rescued (the daemon died or stalled); '
+    'cancelled (an orphan was removed at the provider).';
 comment on column meetlink.attempt.next_at is 'When the next attempt was due, null if none.';
 comment on column meetlink.attempt.timings is
     'Milliseconds: token, dns, connect, tls, first_byte, http (the whole last request), attempt (all of it).';

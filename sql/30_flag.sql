@@ -24,6 +24,9 @@ begin
     -- Another account is another meeting, and another time may be the cure of a bad schedule: both are
     -- worth a try now. Taking the claim away makes a daemon that works on the old one settle nothing.
     if other_account or job.state = 'gave_up' or job.reason = 'invalid_schedule' then
+        if other_account then
+            perform meetlink.suspect(job);
+        end if;
         update meetlink.job j
         set state = 'due', due_at = clock_timestamp(), claim_id = null, claimed_by = null, lease_until = null,
             generation = j.generation + case when other_account then 1 else 0 end,

@@ -58,6 +58,8 @@ $$
         where j.state = 'due'
           and concat(j.owner_id, '/', j.provider) <> all (skip)
           and concat('/', j.provider) <> all (skip)
+          -- whose former meeting is being cancelled right now (61_orphan.sql); an array, because it is short
+          and j.session_id <> all (array(select o.session_id from meetlink.orphan o where o.lease_until > clock_timestamp()))
         order by j.starts_at
         limit max
         for update skip locked)
@@ -66,7 +68,10 @@ $$
         claim_id = nextval('meetlink.claim_id'),
         claimed_by = daemon_id,
         lease_until = clock_timestamp() + lease,
-        attempts = j.attempts + 1
+        attempts = j.attempts + 1,
+        outcome_unknown = j.outcome_unknown
+            or exists (select from meetlink.orphan o
+                       where o.session_id = j.session_id and o.owner_id = j.owner_id and o.provider = j.provider)
     from candidate c
     where j.session_id = c.session_id
     returning j.*
@@ -103,7 +108,12 @@ $$
 declare
     jobs meetlink.job[];
     unwanted bigint[];
+    sessions text[];
 begin
+    -- A claim that a crash of the server forgets would be a create that nobody looks for.
+    if current_setting('synchronous_commit') in ('off', 'local') then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
     jobs := array(select j from meetlink.claim_jobs(daemon_id, max, lease, skip) j);
     if cardinality(jobs) = 0 then
         return;
@@ -120,21 +130,24 @@ begin
             where c.owner = s.owner and c.provider = s.provider
             order by c.usable desc limit 1) k on true
         order by j.starts_at;
-    select array_agg(j.claim_id) into unwanted
+    select array_agg(j.claim_id), array_agg(j.session_id) into unwanted, sessions
     from unnest(jobs) j
     where not exists (select from meetlink.session s
                       where s.id = meetlink.session_key(j.session_id) and s.wanted);
     if unwanted is not null then
-        perform meetlink.retire_claims(daemon_id, unwanted);
+        perform meetlink.retire_claims(daemon_id, unwanted, sessions);
     end if;
 end
 $$;
 
-create function meetlink.retire_claims(daemon_id bigint, claim_ids bigint[]) returns void
+create function meetlink.retire_claims(daemon_id bigint, claim_ids bigint[], session_ids text[]) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as
 $$
+    -- in two steps, because nothing was made under these claims (meetlink.suspect)
+    update meetlink.job j set state = 'due', claim_id = null, claimed_by = null, lease_until = null
+    where j.state = 'claimed' and j.claimed_by = daemon_id and j.claim_id = any (claim_ids);
     delete from meetlink.job j
-    where j.state = 'claimed' and j.claimed_by = daemon_id and j.claim_id = any (claim_ids)
+    where j.state = 'due' and j.session_id = any (session_ids);
 $$;
 
 -- Extends leases; returns the claims that are still the daemon's. A claim that is missing is lost.

@@ -3,15 +3,17 @@
 
 -- Runs as the daemon. `outcomes` is an array of objects:
 --   session_id, claim_id, outcome ('linked' | 'failed' | 'released'), attempt_ms, generation,
---   outcome_unknown, connection_print; linked: join_url, external_id, adopted; failed: reason, stage,
---   http_status, provider_code, detail, retry_after_s; timings (object of milliseconds).
+--   outcome_unknown, connection_print, owner_id, provider, starts_at (epoch);
+--   linked: join_url, external_id, adopted, surplus (ids of other meetings found for this session);
+--   failed: reason, stage, http_status, provider_code, detail, retry_after_s; timings (object of milliseconds).
 -- Verdicts: done; busy (send it again shortly); lost (the claim is not this daemon's any more, or the
--- session needs no link any more: a meeting that was made is nobody's).
+-- session needs no link any more: a meeting that was, or may have been, made becomes an orphan).
 create function meetlink.settle(daemon_id bigint, outcomes jsonb)
 returns table (claim_id bigint, verdict text)
 -- Rows are never waited for, but a table may be locked as a whole (TRUNCATE, ALTER TABLE), by somebody whose
 -- triggers then wait for these jobs. Shorter than deadlock_timeout, so that it is this statement that fails.
-language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as
+language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
+set meetlink.settling = 'on' as  -- for the trigger meetlink.suspect_retired
 $$
 declare
     held meetlink.job[];
@@ -169,6 +171,7 @@ begin
     )
     select p.claim_id, p.verdict from reported p;
 
+    perform meetlink.record_orphans(outcomes, lost, writes);
     perform meetlink.judge_providers(outcomes, held);
 end
 $$;

@@ -105,6 +105,7 @@ begin
     from meetlink.correct_drift(coalesce(drifted, '[]')) c;
     given_up := meetlink.give_up_over();
     perform meetlink.prune();
+    perform meetlink.prune_orphans();
     return next;
 end
 $$;

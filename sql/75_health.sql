@@ -29,6 +29,7 @@ begin
     return query select * from meetlink.health_of_daemons(at);
     return query select * from meetlink.health_of_providers(at);
     return query select * from meetlink.health_of_jobs(at);
+    return query select * from meetlink.health_of_orphans(at);
     return query select * from meetlink.health_of_server(at);
     if to_regclass(attached.sessions) is not null then
         return query select * from meetlink.health_of_index(to_regclass(attached.sessions), attached.mapping);

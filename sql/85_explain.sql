@@ -74,6 +74,7 @@ begin
             when 'adopted' then 'An earlier attempt turned out to have created the meeting; its link was stored.'
             when 'released' then 'The daemon was stopping and gave the session back.'
             when 'lost' then 'The session or the claim was gone when the outcome came, so nothing was stored.'
+            when 'cancelled' then format('A meeting that the session does not use (%s) was cancelled at the provider.', a.external_id)
             else coalesce((select r.title from meetlink.reason r where r.code = a.reason), a.reason)
                  || format(' (at stage %s%s).', a.stage, coalesce(', HTTP ' || a.http_status, ''))
                  || coalesce(' ' || a.detail, '') end
@@ -100,10 +101,11 @@ begin
         return next;
     end if;
 
-    if session.linked_at is not null and session.join_url is not null then
+    if session.linked_at is not null and session.join_url is not null
+       and not exists (select from meetlink.attempt t where t.session_id = key and t.outcome in ('linked', 'adopted')) then
         at := session.linked_at;
         event := 'link';
-        description := 'The session''s link was written.';
+        description := 'The session''s link was written, by somebody else than meetlink.';
         return next;
     end if;
 end
@@ -130,10 +132,11 @@ $$
     select to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'
 $$;
 
+-- Null where no time was taken: a connection that was open already.
 create function meetlink.ms(timings jsonb, key text) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as
 $$
-    select round((timings ->> key)::numeric, 1)::text
+    select nullif(round((timings ->> key)::numeric, 1), 0)::text
 $$;
 
 create function meetlink.daemon_name(daemon_id bigint) returns text

@@ -4,7 +4,7 @@ revoke all on all functions in schema meetlink from public;
 revoke all on all sequences in schema meetlink from public;
 
 grant select on meetlink.reason to meetlink_sidecar, meetlink_operator, meetlink_gateway;
-grant select on meetlink.attempt to meetlink_operator;
+grant select on meetlink.attempt, meetlink.orphan to meetlink_operator;
 grant execute on function meetlink.over_at(timestamptz, timestamptz) to meetlink_operator;
 
 -- The daemon's work, in the order in which a row travels.
@@ -14,7 +14,7 @@ grant execute on function
     meetlink.unregister_daemon(bigint),
     meetlink.claim(bigint, integer, interval, text[]),
     meetlink.claim_jobs(bigint, integer, interval, text[]),
-    meetlink.retire_claims(bigint, bigint[]),
+    meetlink.retire_claims(bigint, bigint[], text[]),
     meetlink.renew(bigint, bigint[], interval),
     meetlink.begin_refresh(bigint, text, text, interval),
     meetlink.take_refresh_lease(bigint, text, text, interval),
@@ -30,11 +30,17 @@ grant execute on function
     meetlink.settle(bigint, jsonb),
     meetlink.hold_claims(bigint, jsonb),
     meetlink.record_outcomes(bigint, jsonb, meetlink.job[], bigint[], jsonb, bigint[]),
+    meetlink.claim_orphans(integer, interval, text[]),
+    meetlink.take_orphans(integer, interval, text[]),
+    meetlink.may_cancel(bigint, bigint, text, text),
+    meetlink.holds_orphan(bigint, bigint),
+    meetlink.settle_orphan(bigint, bigint, bigint, text, text, text, integer, text, text, interval),
     meetlink.housekeep(bigint, integer, text, interval, jsonb),
     meetlink.sweep(integer),
     meetlink.correct_drift(jsonb),
     meetlink.give_up_over(),
     meetlink.prune(),
+    meetlink.prune_orphans(),
     meetlink.over_at(timestamptz, timestamptz),
     meetlink.job_counts()
 to meetlink_sidecar;

@@ -117,8 +117,8 @@ MakeTarget(Relation relation, List *indexes)
 	InitResultRelInfo(target->relation, relation, 1, nullptr, 0);
 	ExecOpenIndices(target->relation, true);
 	/* a copy, because the relation's own descriptor would have to be released by its owner */
-	target->slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(relation)),
-											&TTSOpsVirtual);
+	target->slot =
+		MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(relation)), &TTSOpsVirtual);
 	return target;
 }
 

@@ -133,6 +133,28 @@ is($world->sql("with a as materialized (select retry_meeting_link(id, '2 s') a f
 $standin->clear_faults;
 ok($world->link_of($_), 'and each is done') for @stuck;
 
+$standin->fault(effect => 'hold', operation => 'create', times => 'forever');
+my $crowded = $world->tutor(name => 'Crowded');
+$crowded->book_many(1000);
+my $of = "from sessions where tutor_id = '" . $crowded->id . "'";
+is($world->sql("with a as materialized (select retry_meeting_link(id, '1 s') a $of)
+		select count(*), count(*) filter (where a ->> 'status' in ('working', 'queued')), extract(epoch from clock_timestamp() - statement_timestamp()) < 120 from a"),
+	'1000|1000|t', 'one over a thousand, too: row by row it would wait for a quarter of an hour');
+$world->sql("delete $of");
+$standin->clear_faults;
+
+# --- a cancelled call
+$session = stuck($tutor);
+$fault   = $standin->fault(effect => 'hold', operation => 'create');
+my $caller = $world->later("select retry_meeting_link('$session', '5 minutes')");
+$standin->wait_for_held($fault);
+$world->wait_for_retries(1);
+$world->sql(q{select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'Extension' and query ~ 'retry_meeting_link'});
+isnt($caller->wait_for_end, 0, 'a waiting call can be cancelled');
+like($caller->output, qr/canceling statement due to user request/, 'like any statement');
+$standin->release($fault);
+ok($world->link_of($session), 'what it asked for is done all the same');
+
 # --- transactions of other kinds
 $session = stuck($tutor);
 my (undef, $repeatable) = split /\n/, $world->sql(

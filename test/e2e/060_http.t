@@ -29,11 +29,24 @@ sub ask { my ($session, $token) = @_; return call($retry, body => encode_json({ 
 # The same question in SQL, as the same caller.
 sub sql_answer
 {
-	my ($session, $user) = @_;
-	return decode_json($world->sql("select retry_meeting_link('$session')")) unless defined $user;
+	my ($session, $user, $wait) = @_;
+	$session =~ s/'/''/g;
+	my $ask = "select retry_meeting_link('$session', '" . ($wait // '10 s') . "')";
+	return decode_json($world->sql($ask)) unless defined $user;
 	return decode_json($world->sql(
-		"begin; set local role authenticated; set local request.jwt.claims = '{\"sub\":\"$user\"}';
-		 select retry_meeting_link('$session'); commit"));
+		"begin; set local role authenticated; set local request.jwt.claims = '{\"sub\":\"$user\"}'; $ask; commit"));
+}
+
+# The same, field by field, but for what is another at each call.
+sub same_as_sql
+{
+	my ($name, $got, $sql, @but) = @_;
+	my %http = %{ $got->{json} };
+	my %sql  = %$sql;
+	is_deeply([ sort keys %http ], [ sort keys %sql ], "$name: the fields that SQL has");
+	delete @{$_}{@but} for \(%http, %sql);
+	is_deeply(\%http, \%sql, "$name: which say the same");
+	return;
 }
 
 # Status and parts of the body; and SQL says the same.
@@ -58,7 +71,9 @@ answers('it has a link', ask($session, token_of($tutor->id)), 200,
 answers('no such session', ask('00000000-0000-4000-8000-000000000000'), 404, { error => 'Session not found', status => 'not_found' },
 	sql_answer('00000000-0000-4000-8000-000000000000'));
 answers('a malformed id', ask('abc'), 400, { error => 'Session ID is required', status => 'invalid' }, sql_answer('abc'));
-answers('SQL for an id', ask("'; drop table sessions; --"), 400, { error => 'Session ID is required' });
+answers('SQL for an id', ask("'; drop table sessions; --"), 400, { error => 'Session ID is required' }, sql_answer("'; drop table sessions; --"));
+my $nothing = call($retry, body => '{"sessionId": null}', token => $operator);
+same_as_sql('null', $nothing, decode_json($world->sql('select retry_meeting_link(null::text)')), 'details');
 
 my $cancelled = $tutor->book;
 $world->link_of($cancelled);
@@ -76,11 +91,13 @@ $world->wait_for_job($failing, 'waiting');
 my $failed = ask($failing, token_of($tutor->id));
 answers('the provider says no', $failed, 502, { error => 'Failed to create meeting link', status => 'waiting', reason => 'provider_unavailable' });
 ok(length $failed->{json}{$_}, "the provider says no: there is $_") for qw(details action retry_at);
+same_as_sql('the provider says no', $failed, sql_answer($failing, $tutor->id), qw(attempts retry_at));
 
 $world->standin->clear_faults;
 my $held = $world->standin->fault(provider => 'zoom', effect => 'hold', times => 'forever');
 my $late = ask($failing, token_of($tutor->id));
 answers('still working when the wait ended', $late, 202, { status => 'working', success => JSON::PP::false, error => undef });
+same_as_sql('still working', $late, sql_answer($failing, $tutor->id, '1 s'));
 $world->standin->clear_faults;
 is($world->link_of($failing), ask($failing, token_of($tutor->id))->{json}{join_url}, 'and later there is the link');
 
@@ -91,17 +108,17 @@ $world->wait_for_job($dead, 'blocked');
 my $reconnect = ask($dead, token_of($tutor->id));
 answers('the owner must reconnect', $reconnect, 401,
 	{ error => 'Video provider authentication expired', details => 'Please reconnect your video provider in Settings', action => 'disconnect_reconnect' });
-my $in_sql = sql_answer($dead, $tutor->id);
-delete $_->{attempts} for $reconnect->{json}, $in_sql;    # each call is one more
-is_deeply($reconnect->{json}, $in_sql, 'the owner must reconnect: the same as SQL');
+same_as_sql('the owner must reconnect', $reconnect, sql_answer($dead, $tutor->id), 'attempts');    # each call is one more
 
 $world->sql("update tutor_video_provider_connections set is_active = false where tutor_id = '" . $other->id . "'");
-my $created = $other->book;
-$world->wait_for_job($created, 'blocked', 'connection_inactive');
+my ($created, $created_in_sql) = map { $other->book } 1, 2;
+$world->wait_for_job($_, 'blocked', 'connection_inactive') for $created, $created_in_sql;
 $world->sql("alter table tutor_video_provider_connections disable trigger all;
 	update tutor_video_provider_connections set is_active = true where tutor_id = '" . $other->id . "';
 	alter table tutor_video_provider_connections enable trigger all");
-answers('created', ask($created, token_of($other->id)), 200, { success => JSON::PP::true, message => 'Meeting link created successfully' });
+my $made = ask($created, token_of($other->id));
+answers('created', $made, 200, { success => JSON::PP::true, message => 'Meeting link created successfully' });
+same_as_sql('created', $made, sql_answer($created_in_sql, $other->id), qw(session_id join_url));
 
 # --- who calls ------------------------------------------------------------------------------------
 

@@ -68,7 +68,17 @@ unlike($text, qr/$tutor_id|$dead|Bearer/, 'nobody is named');
 # http.conninfo is that of the daemon here, which is no member of meetlink_gateway
 my $got = call($url =~ s{/metrics}{/api/sessions/retry-meeting-link}r, body => '{"sessionId": "x"}');
 is($got->{status}, 503, 'a database role that is not set up for callers: 503');
-is(scalar grep({ $_->{event} eq 'http_not_entitled' } @{ $daemon->log }), 1, 'and the log says what it must be');
+my @told = grep { $_->{event} eq 'http_not_entitled' } @{ $daemon->log };
+is(scalar @told, 2, 'and the log says what it must be, at the start and then');
+like($told[0]{message}, qr/HTTP callers will get 503: role "meetlinkd" of http\.conninfo is not a member of meetlink_gateway/, 'at the start: who is not what');
+like($told[0]{hint}, qr/CREATE ROLE meetlink_http .* IN ROLE meetlink_gateway/, 'and what to do');
+my ($code, $output) = $daemon->run('--check');
+is($code, 0, '--check: links are made without it');
+like($output, qr/warning: HTTP callers will get 503: .*\n.*hint: .*IN ROLE meetlink_gateway/, 'but it says so');
+$world->sql('create role meetlink_web login in role meetlink_gateway');
+$daemon->configure(http => { listen => '"127.0.0.1:0"', conninfo => q(") . $world->node->connstr('app') . q( user=meetlink_web") });
+($code, $output) = $daemon->run('--check');
+unlike($output, qr/503/, 'until it is put right');
 
 is($daemon->stop, 0, 'SIGTERM ends it');
 done_testing();

@@ -117,4 +117,11 @@ update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease
 select meetlink.unregister_daemon(:idle) \g /dev/null
 select ok(not exists (select from meetlink.daemon where id = :idle), 'without claims it is gone at once');
 
+-- a crash of the server must not forget a claim
+begin;
+set local synchronous_commit = off;
+select meetlink.claim(0, 1, '1 minute') \g /dev/null
+select is(current_setting('synchronous_commit'), 'on', 'claims are committed synchronously, whatever the database''s default');
+commit;
+
 select * from finish();

@@ -20,7 +20,7 @@ select is(says('attachment'), 'ok: attached to public.sessions and public.tutor_
 
 -- everything at rest
 select is((select string_agg(check_name, ', ') from meetlink.health()),
-    'attachment, daemons, lost claims, providers, oldest due job, doorbell, oldest snapshot, job table, index of unlinked sessions', 'the checks, when there is nothing to tell');
+    'attachment, daemons, lost claims, providers, oldest due job, orphans, doorbell, oldest snapshot, job table, index of unlinked sessions', 'the checks, when there is nothing to tell');
 select is((select string_agg(check_name, ', ') from meetlink.health() where status <> 'ok'), 'daemons', 'all is well but that no daemon runs');
 select is_empty($$select * from meetlink.health() where status not in ('ok', 'warning', 'error') or detail is null or (hint is null) <> (status = 'ok')$$,
     'a hint exactly where something is to be done');

@@ -225,6 +225,21 @@ TEST_F(GoogleFlow, AConferenceThatStaysPendingIsLookedUpAgainLaterByTheSameId)
     EXPECT_EQ(outcome.generation, 0);
 }
 
+TEST_F(GoogleFlow, ASearchWalksTheIdsUntilOneWasNeverUsed)
+{
+    script.answer(200, event(id(0), ready, "42", "cancelled"))
+        .answer(200, event(id(1), ready))
+        .answer(404, "")
+        .answer(404, "")
+        .answer(404, "");
+    const auto found = play(google.search(test::lesson(), token));
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->size(), 1U);
+    EXPECT_EQ(found->front().external_id, id(1));
+    script.answer(200, event(id(0), ready, "another session")).answer(503, "");
+    EXPECT_FALSE(play(google.search(test::lesson(), token)));
+}
+
 TEST_F(GoogleFlow, TheDefaultPaceStaysInsideALease)
 {
     std::chrono::milliseconds sum{};

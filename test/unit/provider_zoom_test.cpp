@@ -179,19 +179,29 @@ TEST_F(ZoomFlow, AListWithoutEndIsAFailure)
     EXPECT_EQ(script.requests.size(), 40U);
 }
 
-TEST_F(ZoomFlow, OfSeveralTheOldestIsKeptAndTheOthersAreRemoved)
+TEST_F(ZoomFlow, OfSeveralTheOldestIsKeptAndTheOthersAreReported)
 {
-    script
-        .answer(200,
-                page(meeting("7", tag, "2026-11-22T10:00:02Z") + "," + meeting("5", "foreign") +
-                     "," + meeting("6", tag, "2026-11-22T10:00:01Z")))
-        .answer(204, "");
+    script.answer(
+        200, page(meeting("7", tag, "2026-11-22T10:00:02Z") + "," + meeting("5", "foreign") + "," +
+                  meeting("6", tag, "2026-11-22T10:00:01Z")));
     const CreateOutcome outcome = create(lesson(true));
     ASSERT_TRUE(outcome.result);
     EXPECT_EQ(outcome.result->external_id, "6");
-    ASSERT_EQ(script.requests.size(), 2U);
-    EXPECT_EQ(script.requests[1].method, "DELETE");
-    EXPECT_TRUE(script.requests[1].url.starts_with("https://api.zoom.us/v2/meetings/7?"));
+    EXPECT_EQ(outcome.result->surplus, std::vector<std::string>{"7"});
+    EXPECT_EQ(script.requests.size(), 1U) << "people wait for the link";
+}
+
+TEST_F(ZoomFlow, ASearchNamesEveryMeetingWithTheMark)
+{
+    script.answer(200, page(meeting("5", "foreign") + "," + meeting("6", tag), "more"))
+        .answer(200, page(meeting("7", tag)));
+    const auto found = play(zoom.search(lesson(), token));
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->size(), 2U);
+    EXPECT_EQ((*found)[0].external_id, "6");
+    EXPECT_EQ((*found)[1].external_id, "7");
+    script.answer(200, page(meeting("6", tag), "more")).answer(502, "<html>");
+    EXPECT_FALSE(play(zoom.search(lesson(), token))) << "half a list does not say what there is";
 }
 
 TEST_F(ZoomFlow, ASessionNearItsStartIsSearchedAmongPastMeetingsToo)

@@ -138,6 +138,12 @@ public:
         throw std::logic_error("not called");
         co_return provider::CreateOutcome{Failure{}, 0, {}};
     }
+    asio::awaitable<Result<std::vector<provider::Meeting>>> search(provider::MeetingRequest,
+                                                                   const Secret&) override
+    {
+        throw std::logic_error("not called");
+        co_return Failure{};
+    }
     asio::awaitable<Result<std::monostate>> cancel(std::string, const Secret&) override
     {
         throw std::logic_error("not called");

@@ -37,15 +37,21 @@ postgres::Conninfo conninfo(const config::Config& config)
             .application_name = "meetlinkd " + config.sidecar.name};
 }
 
+postgres::Conninfo http_conninfo(const config::Config& config)
+{
+    return {.text = config.http.conninfo,
+            .application_name = "meetlinkd http " + config.sidecar.name};
+}
+
 limits::ProviderLimits limits_of(const config::Provider& settings)
 {
     return {.max_per_connection = settings.max_per_connection,
             .max_per_second = settings.max_per_second};
 }
 
-void print(const postgres::Error& problem)
+void print(const postgres::Error& problem, std::string_view kind = "")
 {
-    std::cerr << "meetlinkd: " << problem.message << "\n";
+    std::cerr << "meetlinkd: " << kind << problem.message << "\n";
     if (!problem.detail.empty()) {
         std::cerr << "  detail: " << problem.detail << "\n";
     }
@@ -91,6 +97,13 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
                         .leases = leases_,
                         .registration = registration_}),
       settler_(executor_, work_, registration_),
+      orphans_(executor_,
+               {.session = upkeep_,
+                .limits = limits_,
+                .tokens = tokens_,
+                .providers = [this](std::string_view name) { return find_provider(name); },
+                .registration = registration_},
+               config.sidecar.http_timeout),
       janitor_(
           executor_, work_, upkeep_, registration_, leases_, listener_,
           {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
@@ -100,13 +113,15 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
            .refresh_ahead = mode == Mode::serve ? std::function<asio::awaitable<void>()>{[this] {
                return refresher_.turn();
            }}
-                                                : nullptr}),
+                                                : nullptr,
+           .cancel_orphans = mode == Mode::serve ? std::function<asio::awaitable<void>()>{[this] {
+               return orphans_.turn();
+           }}
+                                                 : nullptr}),
       stages_(executor_),
       claiming_(executor_),
       leaving_(executor_),
-      site_(executor_, config.http,
-            {.text = config.http.conninfo,
-             .application_name = "meetlinkd http " + config.sidecar.name},
+      site_(executor_, config.http, http_conninfo(config),
             {.readiness = [this] { return readiness(); }, .metrics = [this] { return scrape(); }})
 {
     const auto add = [this](std::unique_ptr<provider::Provider> one) {
@@ -147,6 +162,7 @@ void Daemon::stop()
     stopped_ = true;
     claimer_.stop();
     refresher_.stop();
+    orphans_.stop();
     site_.close();
     limits_.close();  // what has not started yet is given back at once
     if (registration_.daemon_id == 0) {
@@ -191,6 +207,9 @@ asio::awaitable<int> Daemon::work_until_stopped()
     stages_.spawn("settler", settler_.run());
     stages_.spawn("janitor", janitor_.run());
     claiming_.spawn("claimer", claimer_.run());
+    if (!config_.http.listen.empty()) {
+        stages_.spawn("gateway check", warn_of_gateway());
+    }
     tell_service_manager("READY=1");
     log::info("ready", "waiting for sessions without a link", {});
     while (!stopped_) {
@@ -261,6 +280,13 @@ asio::awaitable<int> Daemon::check()
             problems.push_back(std::move(one));
         }
         (*opened)->close("the check is over");
+        if (!config_.http.listen.empty()) {
+            auto http = http_conninfo(config_);
+            const auto wrong = co_await find_gateway_problem(executor_, std::move(http));
+            if (wrong) {
+                print(*wrong, "warning: ");
+            }
+        }
     } else {
         problems.push_back(opened.error());
     }
@@ -319,6 +345,16 @@ asio::awaitable<void> Daemon::register_again()
     co_await work_.until_connected();
 }
 
+/// Links are made without it, so the start goes on.
+asio::awaitable<void> Daemon::warn_of_gateway()
+{
+    auto http = http_conninfo(config_);
+    const auto wrong = co_await find_gateway_problem(executor_, std::move(http));
+    if (wrong && !stopped_) {
+        log::warning("http_not_entitled", wrong->message, {{"hint", wrong->hint}});
+    }
+}
+
 asio::awaitable<void> Daemon::give_up_when_out_of_reach()
 {
     auto reached = Clock::now();
@@ -354,6 +390,7 @@ asio::awaitable<void> Daemon::wind_down()
         co_await jobs_.joined_until(hard);
     }
     co_await tokens_.joined_until(hard);
+    co_await orphans_.joined_until(hard);
     co_await site_.closed_by(std::min(hard, Clock::now() + answers_patience));
     janitor_.stop();
     leaving_.spawn("unregister", unregister(upkeep_, registration_));
@@ -364,7 +401,7 @@ asio::awaitable<void> Daemon::wind_down()
     work_.stop();
     http_.close();
     const bool ended = co_await stages_.joined_until(hard + std::chrono::seconds{1});
-    if (!ended || jobs_.in_flight() > 0 || tokens_.refreshing() > 0) {
+    if (!ended || jobs_.in_flight() > 0 || tokens_.refreshing() > 0 || orphans_.in_flight() > 0) {
         log::warning("stopped_late",
                      "stopped with work under way; its claims run out by themselves",
                      {{"jobs", jobs_.in_flight()}, {"refreshes", tokens_.refreshing()}});

@@ -18,6 +18,7 @@
 #include "limits/limits.hpp"
 #include "listener/listener.hpp"
 #include "metrics/metrics.hpp"
+#include "orphan/canceller.hpp"
 #include "postgres/session.hpp"
 #include "provider/provider.hpp"
 #include "settle/settler.hpp"
@@ -60,6 +61,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> begin_work(
         postgres::Connection& connection);
     [[nodiscard]] boost::asio::awaitable<void> register_again();
+    [[nodiscard]] boost::asio::awaitable<void> warn_of_gateway();
     [[nodiscard]] boost::asio::awaitable<void> give_up_when_out_of_reach();
     [[nodiscard]] boost::asio::awaitable<void> wind_down();
     [[nodiscard]] boost::asio::awaitable<web::Readiness> readiness();
@@ -92,6 +94,7 @@ private:
     token::Refresher refresher_;
     job::Runner jobs_;
     settle::Settler settler_;
+    orphan::Canceller orphans_;
     Janitor janitor_;
 
     TaskGroup stages_;  ///< listener's, janitor's, settler's and the sessions' loops

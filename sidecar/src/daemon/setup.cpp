@@ -24,6 +24,12 @@ constexpr Statement facts_statement{
     "coalesce((select pg_has_role(oid, 'usage') from pg_roles where rolname = 'meetlink_sidecar'), "
     "false) as entitled"};
 
+constexpr Statement gateway_statement{
+    "gateway_facts",
+    "select current_user::text as role, "
+    "coalesce((select pg_has_role(oid, 'usage') from pg_roles where rolname = 'meetlink_gateway'), "
+    "false) as entitled"};
+
 /// Raises ML001 or ML003 with the remedy.
 constexpr Statement attachment_statement{"setup_attachment",
                                          "select 1 from meetlink.require_attachment()"};
@@ -90,6 +96,30 @@ asio::awaitable<std::vector<Error>> find_problems(postgres::Connection& connecti
         problems.push_back(attachment.error());
     }
     co_return problems;
+}
+
+asio::awaitable<std::optional<Error>> find_gateway_problem(asio::any_io_executor executor,
+                                                           postgres::Conninfo conninfo)
+{
+    auto opened = co_await postgres::Connection::open(executor, std::move(conninfo));
+    if (!opened) {
+        co_return opened.error();
+    }
+    const auto facts = co_await (*opened)->query(gateway_statement);
+    (*opened)->close("the check is over");
+    if (!facts) {
+        co_return facts.error();
+    }
+    const auto row = facts->only();
+    if (row.get<bool>("entitled")) {
+        co_return std::nullopt;
+    }
+    const auto role = row.get<std::string>("role");
+    co_return problem(
+        "HTTP callers will get 503: role \"" + role +
+            "\" of http.conninfo is not a member of meetlink_gateway",
+        "Name a login of its own in http.conninfo: CREATE ROLE meetlink_http LOGIN PASSWORD '...' "
+        "IN ROLE meetlink_gateway; or turn the HTTP server off: http.listen = \"\"");
 }
 
 asio::awaitable<std::optional<Error>> register_daemon(postgres::Connection& connection,

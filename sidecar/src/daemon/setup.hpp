@@ -17,6 +17,10 @@ namespace meetlink::daemon {
 [[nodiscard]] boost::asio::awaitable<std::vector<postgres::Error>> find_problems(
     postgres::Connection& connection);
 
+/// What keeps the role of http.conninfo from serving HTTP callers, who then get 503; with its remedy.
+[[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> find_gateway_problem(
+    boost::asio::any_io_executor executor, postgres::Conninfo conninfo);
+
 /// Makes this process known; fills `registration`.
 [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> register_daemon(
     postgres::Connection& connection, std::string name, Registration& registration);

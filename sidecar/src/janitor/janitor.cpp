@@ -54,7 +54,11 @@ asio::awaitable<void> Janitor::run()
     rhythms_.spawn("lease renewal", keep_leases());
     rhythms_.spawn("lease watch", watch_leases());
     if (callbacks_.refresh_ahead) {
-        rhythms_.spawn("refresh ahead", keep_refreshing());
+        rhythms_.spawn("refresh ahead",
+                       keep_turning(callbacks_.refresh_ahead, options_.refresh_interval));
+    }
+    if (callbacks_.cancel_orphans) {
+        rhythms_.spawn("orphans", keep_turning(callbacks_.cancel_orphans, options_.poll_interval));
     }
     co_await rhythms_.joined();
 }
@@ -166,14 +170,14 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
     co_return std::nullopt;
 }
 
-asio::awaitable<void> Janitor::keep_refreshing()
+asio::awaitable<void> Janitor::keep_turning(Turn turn, std::chrono::milliseconds interval)
 {
     auto next = Clock::now();
     while (co_await wait_until(next)) {
-        next = Clock::now() + options_.refresh_interval;
+        next = Clock::now() + interval;
         const bool connected = co_await upkeep_.until_connected();
         if (connected) {
-            co_await callbacks_.refresh_ahead();
+            co_await turn();
         }
     }
 }

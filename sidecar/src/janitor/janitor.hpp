@@ -32,6 +32,8 @@ public:
         std::function<std::string()> breakers;
         /// One turn of refreshing tokens ahead of need; empty: not wanted.
         std::function<boost::asio::awaitable<void>()> refresh_ahead;
+        /// One turn of cancelling meetings that nobody wants; empty: not wanted.
+        std::function<boost::asio::awaitable<void>()> cancel_orphans;
     };
 
     /// Renewals go through `work`; what may take longer, through `upkeep`.
@@ -54,7 +56,9 @@ private:
 
     [[nodiscard]] boost::asio::awaitable<void> keep_house();
     [[nodiscard]] boost::asio::awaitable<void> keep_sweeping();
-    [[nodiscard]] boost::asio::awaitable<void> keep_refreshing();
+    using Turn = std::function<boost::asio::awaitable<void>()>;
+    [[nodiscard]] boost::asio::awaitable<void> keep_turning(Turn turn,
+                                                            std::chrono::milliseconds interval);
     [[nodiscard]] boost::asio::awaitable<void> keep_leases();
     [[nodiscard]] boost::asio::awaitable<void> watch_leases();
     void warn(std::string_view event, std::string_view message, const postgres::Error& error) const;

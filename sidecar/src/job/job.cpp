@@ -111,6 +111,9 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
     const auto began = Clock::now();
     settle::Outcome outcome{.session_id = claim.session_id,
                             .claim_id = claim.claim_id,
+                            .owner_id = claim.owner_id.value_or(""),
+                            .provider = claim.provider.value_or(""),
+                            .starts_at = claim.starts_at,
                             .result = settle::Released{},
                             .generation = claim.generation,
                             .outcome_unknown = claim.outcome_unknown,
@@ -128,11 +131,8 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
     }
     outcome.took = since(began);
 
-    auto verdict = settle::Verdict::lost;
-    const bool untold = std::holds_alternative<settle::Released>(outcome.result) && lease->lost();
-    if (!untold) {
-        verdict = co_await stages_.settler.settle(outcome);
-    }
+    // also when the claim is lost: a create that was under way may have made a meeting for nobody
+    const auto verdict = co_await stages_.settler.settle(outcome);
     report(claim, outcome, verdict);
     if (on_settled_) {
         on_settled_(claim, outcome, verdict);

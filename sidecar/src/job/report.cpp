@@ -23,7 +23,7 @@ void log_result(const Claim& claim, const settle::Outcome& outcome,
     } else {
         log::warning("link_not_stored",
                      "a meeting was made, but the session wants no link any more "
-                     "or the claim was lost",
+                     "or the claim was lost: it is cancelled unless the session uses it",
                      {{"session", claim.session_id},
                       {"provider", *claim.provider},
                       {"meeting", meeting.external_id},

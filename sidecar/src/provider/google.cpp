@@ -115,6 +115,31 @@ asio::awaitable<Result<std::optional<Event>>> Google::look_up(Run& run, std::str
     }
 }
 
+/// The ids from the request's generation on, which is that of the attempt's start: within the attempt each
+/// burnt id led to the next one. One past those that exist, nothing was inserted.
+asio::awaitable<Result<std::vector<Meeting>>> Google::find_all(Run& run)
+{
+    const std::string session = google::session_property(run.request);
+    std::vector<Meeting> meetings;
+    for (int step = 0; step <= max_burnt_ids; ++step, ++run.request.generation) {
+        const std::string id = google::event_id(run.request);
+        Result<std::optional<Event>> found = co_await look_up(run, id);
+        if (!found) {
+            co_return std::move(found).failure();
+        }
+        if (!*found) {
+            break;
+        }
+        if (!(*found)->cancelled && (*found)->session == session) {
+            meetings.push_back({.join_url = (*found)->link,
+                                .external_id = id,
+                                .generation = run.request.generation,
+                                .adopted = true});
+        }
+    }
+    co_return meetings;
+}
+
 /// An adopted event may be of an earlier time of the session. A failure is left alone: the link is what
 /// people wait for, and it works at any time.
 asio::awaitable<void> Google::reschedule(Run& run, Event& event)
@@ -158,8 +183,8 @@ asio::awaitable<Result<Meeting>> Google::wait_for_link(Run& run, Event event, bo
         } else if (event.conference == Conference::failed ||
                    (event.conference == Conference::absent && (adopted || renewals > 0))) {
             if (renewals == max_renewals) {
-                co_return unusable(answer, Stage::poll, Reason::meet_unavailable,
-                                   "Google reports that the conference cannot be made");
+                co_return existing(unusable(answer, Stage::poll, Reason::meet_unavailable,
+                                            "Google reports that the conference cannot be made"));
             }
             ++renewals;
             next =
@@ -186,8 +211,8 @@ Result<Meeting> Google::accept(const Run& run, const Event& event, const http::R
 {
     if (event.conference == Conference::absent) {
         // The event stays. Once Meet is turned on, the next attempt adopts it and asks again.
-        return unusable(answer, Stage::create, Reason::meet_unavailable,
-                        "the event was created without a conference");
+        return existing(unusable(answer, Stage::create, Reason::meet_unavailable,
+                                 "the event was created without a conference"));
     }
     if (event.link.empty()) {
         return existing(

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/secret.hpp"
 #include "failure.hpp"
@@ -31,6 +32,8 @@ struct Meeting {
     std::string external_id;  ///< the provider's id of the meeting
     int generation = 0;       ///< the generation it was made with
     bool adopted = false;     ///< found, not created now
+    /// Ids of other meetings of this session that were found: to be cancelled.
+    std::vector<std::string> surplus = {};
 };
 
 /// Either a meeting, or a failure with the generation that the next attempt must use.
@@ -69,6 +72,11 @@ public:
     /// Exchanges the refresh token. `Failure::outcome_unknown`: the token may have been rotated.
     [[nodiscard]] virtual boost::asio::awaitable<Result<Tokens>> refresh(
         const Secret& refresh_token) = 0;
+
+    /// Every meeting of the session, made by whichever attempt; of `request` only what identifies it and
+    /// its start are used. An incomplete answer is a failure: "none" means that there is none.
+    [[nodiscard]] virtual boost::asio::awaitable<Result<std::vector<Meeting>>> search(
+        MeetingRequest request, const Secret& access_token) = 0;
 
     /// Removes a meeting; one that is already gone is a success.
     [[nodiscard]] virtual boost::asio::awaitable<Result<std::monostate>> cancel(

@@ -36,6 +36,16 @@ asio::awaitable<CreateOutcome> RestProvider::create(MeetingRequest request,
     co_return CreateOutcome{std::move(result), run.request.generation, run.timings};
 }
 
+asio::awaitable<Result<std::vector<Meeting>>> RestProvider::search(MeetingRequest request,
+                                                                   const Secret& access_token)
+{
+    if (auto problem = token_problem(access_token, Stage::find)) {
+        co_return std::move(*problem);
+    }
+    Run run{std::move(request), access_token, {}};
+    co_return co_await find_all(run);
+}
+
 asio::awaitable<http::Response> RestProvider::send(http::Request request)
 {
     request.timeout = http_timeout_;

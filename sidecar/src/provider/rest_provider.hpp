@@ -15,6 +15,8 @@ public:
     [[nodiscard]] bool configured() const final;
     [[nodiscard]] boost::asio::awaitable<CreateOutcome> create(MeetingRequest request,
                                                                const Secret& access_token) final;
+    [[nodiscard]] boost::asio::awaitable<Result<std::vector<Meeting>>> search(
+        MeetingRequest request, const Secret& access_token) final;
 
 protected:
     RestProvider(config::Provider settings, http::Sender& sender,
@@ -29,6 +31,9 @@ protected:
 
     /// create() proper: token and schedule have been found usable.
     [[nodiscard]] virtual boost::asio::awaitable<Result<Meeting>> make(Run& run) = 0;
+    /// search() proper.
+    [[nodiscard]] virtual boost::asio::awaitable<Result<std::vector<Meeting>>> find_all(
+        Run& run) = 0;
 
     [[nodiscard]] const config::Provider& settings() const { return settings_; }
     [[nodiscard]] boost::asio::awaitable<http::Response> send(http::Request request);

@@ -95,6 +95,19 @@ asio::awaitable<Result<std::vector<ZoomMeeting>>> Zoom::find(Run& run)
     co_return failure;
 }
 
+asio::awaitable<Result<std::vector<Meeting>>> Zoom::find_all(Run& run)
+{
+    auto found = co_await find(run);
+    if (!found) {
+        co_return std::move(found).failure();
+    }
+    std::vector<Meeting> meetings;
+    for (const auto& one : *found) {
+        meetings.push_back({.join_url = one.join_url, .external_id = one.id, .adopted = true});
+    }
+    co_return meetings;
+}
+
 /// Keeps the oldest; others with the same tag are duplicates of a time when somebody created blindly.
 asio::awaitable<Result<Meeting>> Zoom::adopt(Run& run, std::vector<ZoomMeeting> found)
 {
@@ -122,10 +135,10 @@ asio::awaitable<Result<Meeting>> Zoom::adopt(Run& run, std::vector<ZoomMeeting> 
     if (!result) {
         co_return result;
     }
-    // From here on the link is certain. What fails now is left: people wait for the link.
     for (auto duplicate = found.begin() + 1; duplicate != found.end(); ++duplicate) {
-        std::ignore = co_await cancel(duplicate->id, run.access_token);
+        result->surplus.push_back(duplicate->id);
     }
+    // From here on the link is certain. What fails now is left: people wait for the link.
     if (kept.starts_at && *kept.starts_at != run.request.starts_at) {
         http::Request move = zoom::reschedule(settings(), run.access_token, kept.id, run.request);
         co_await send(std::move(move), run);

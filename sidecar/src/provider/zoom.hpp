@@ -26,6 +26,7 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<Result<Meeting>> make(Run& run) override;
+    [[nodiscard]] boost::asio::awaitable<Result<std::vector<Meeting>>> find_all(Run& run) override;
     boost::asio::awaitable<Result<std::vector<zoom::ZoomMeeting>>> find(Run& run);
     boost::asio::awaitable<Result<Meeting>> adopt(Run& run, std::vector<zoom::ZoomMeeting> found);
     boost::asio::awaitable<Result<Meeting>> create_new(Run& run);

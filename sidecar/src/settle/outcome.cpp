@@ -35,6 +35,9 @@ void add(Json::Value& object, const provider::Meeting& meeting)
     object["join_url"] = meeting.join_url;
     object["external_id"] = meeting.external_id;
     object["adopted"] = meeting.adopted;
+    for (const auto& other : meeting.surplus) {
+        object["surplus"].append(other);
+    }
 }
 
 void add(Json::Value& object, const Released& /*untouched*/)
@@ -50,6 +53,13 @@ Json::Value to_json(const Outcome& outcome)
     object["session_id"] = outcome.session_id;
     object["claim_id"] = Json::Int64{outcome.claim_id};
     object["generation"] = outcome.generation;
+    if (!outcome.owner_id.empty()) {
+        object["owner_id"] = outcome.owner_id;
+        object["provider"] = outcome.provider;
+    }
+    if (outcome.starts_at) {
+        object["starts_at"] = Json::Int64{outcome.starts_at->time_since_epoch().count()};
+    }
     object["outcome_unknown"] = outcome.outcome_unknown;
     object["attempt_ms"] = Json::Int64{outcome.took.count()};
     if (outcome.connection_print) {

@@ -21,6 +21,10 @@ struct Released {};
 struct Outcome {
     std::string session_id;
     std::int64_t claim_id = 0;
+    /// For a meeting that turns out to be wanted by nobody.
+    std::string owner_id = {};
+    std::string provider = {};
+    std::optional<std::chrono::sys_seconds> starts_at = {};
     std::variant<Released, Failure, provider::Meeting> result;
     int generation = 0;            ///< for the next attempt
     bool outcome_unknown = false;  ///< a meeting may exist although no link is known

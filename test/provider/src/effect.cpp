@@ -230,6 +230,7 @@ std::optional<Operation> parse_operation(std::string_view text)
 std::vector<std::string_view> effect_names()
 {
     std::vector<std::string_view> names;
+    names.reserve(std::size(kinds));
     for (const auto& kind : kinds) names.push_back(kind.name);
     return names;
 }
@@ -262,9 +263,12 @@ Effect parse_effect(const Json::Value& rule)
 
 Answer apply(const Effect& effect, ProviderKind provider, Answer real, Time now)
 {
-    Answer answer = !effect.error.empty() ? error_answer(effect.error, now)
-                    : effect.answer       ? *effect.answer
-                                          : std::move(real);
+    Answer answer = std::move(real);
+    if (!effect.error.empty()) {
+        answer = error_answer(effect.error, now);
+    } else if (effect.answer) {
+        answer = *effect.answer;
+    }
     switch (effect.twist) {
         case Twist::none:
         case Twist::empty_page:

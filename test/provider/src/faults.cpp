@@ -39,13 +39,13 @@ bool occurs_in(std::string_view wanted, const Request& request)
 }  // namespace
 
 FaultRule::FaultRule(std::uint64_t id, const Json::Value& description,
-                     boost::asio::any_io_executor executor)
+                     const boost::asio::any_io_executor& executor)
     : id_(id),
       account_(text_of(description, "account")),
       contains_(text_of(description, "contains")),
       random_(description["seed"].isUInt64() ? description["seed"].asUInt64() : 1),
       effect_(parse_effect(description)),
-      gate_(std::move(executor), boost::asio::steady_timer::time_point::max())
+      gate_(executor, boost::asio::steady_timer::time_point::max())
 {
     if (const auto text = text_of(description, "provider"); !text.empty()) {
         provider_ = parse_provider(text);

@@ -24,7 +24,7 @@ class FaultRule {
 public:
     /// Throws BadInput.
     FaultRule(std::uint64_t id, const Json::Value& description,
-              boost::asio::any_io_executor executor);
+              const boost::asio::any_io_executor& executor);
 
     /// Counts the hit when it is one.
     [[nodiscard]] bool hits(const Call& call, const Request& request);
