@@ -36,6 +36,7 @@ sub lost { return $world->sql("select count(*) from $table where not is_active o
 
 my $connections = $long ? 200 : 40;
 my @tutors      = map { connect_tutor("race$_") } 1 .. $connections;
+$standin->fault(provider => 'zoom', operation => 'token', effect => 'delay', delay_ms => 100, times => 'forever');    # time to collide in
 my @daemons     = map { $world->add_daemon(name => $_, config => $config)->start } qw(left right);
 my $application = Meetlink::Application->start(world => $world, tutors => \@tutors, pause => 0.02, workers => $long ? 3 : 1);
 
@@ -65,6 +66,7 @@ cmp_ok(scalar keys %redeemed, '>=', 20, scalar(keys %redeemed) . ' refresh token
 is((scalar grep { $_ > 1 } values %redeemed), 0, 'none of them twice');
 is((scalar grep { $_ > 1 } values %sent), 0, 'and the daemons sent none of ' . keys(%sent) . ' twice, not even in vain');
 $daemons[1]->stop;
+$standin->clear_faults;
 
 # --- the answer is cut off after the provider acted ----------------------------------------------------------
 
@@ -129,19 +131,19 @@ is($said, $rounds - int($rounds / 2), "$said kills between answer and commit: th
 # is no server. So each new token exists in the daemon's memory only, until it can be stored.
 $daemon->stop;
 my $patient = $world->add_daemon(name => 'patient', config => { zoom => $config->{zoom} })->start;
+# Until the provider has accepted the client secret once, one refresh asks for all: here it has.
+my $first = connect_tutor('first');
+$first->expire_access;
+$world->link_of($first->book);
 my @many = map { connect_tutor("restart$_") } 1 .. 10;
 $_->expire_access for @many;
 my $hold = $standin->fault(provider => 'zoom', operation => 'token', effect => 'hold_after', times => 'forever');
 my @booked = map { $_->book } @many;
-# Until the provider has accepted the client secret once, one refresh asks for all: let it.
-wait_until('the first refresh is held', sub { $standin->admin(GET => "faults/$hold")->{held} >= 1 });
-$standin->release($hold);
-my $held = wait_until('refreshes are held', sub { my $n = $standin->admin(GET => "faults/$hold")->{held}; $n >= 8 ? $n : 0 });
+my $held = wait_until('refreshes are held', sub { my $n = $standin->admin(GET => "faults/$hold")->{held}; $n == 10 ? $n : 0 });
 my $journal = sub { scalar grep { $_->{status} && $_->{status} == 200 && $_->{outcome} eq 'answered' } map { @{ $standin->requests(operation => 'token', account => $_->{account})->{requests} } } @many };
-my $stored = $world->sql("select count(*) from $table where token_expires_at > now() and tutor_id in ('" . join("','", map { $_->id } @many) . "')");
 $world->node->stop('immediate');
 $standin->clear_faults;
-wait_until('every answer has arrived', sub { $journal->() >= $held + $stored });
+wait_until('every answer has arrived', sub { $journal->() == $held });
 $world->node->start;
 $world->link_of($_, 90) for @booked;
 pass("$held refreshed tokens that arrived while the server was down are stored when it is back: all @{[scalar @booked]} sessions have their links");

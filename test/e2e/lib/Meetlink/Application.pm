@@ -13,7 +13,8 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 
 # %options: world, tutors (array of Meetlink::Tutor at Zoom), pause (seconds between refreshes), workers (processes).
-# Each worker prefers a connection that a daemon is refreshing at this moment: collisions are what it is for.
+# Collisions are what it is for: each worker prefers a connection that a daemon is refreshing at this moment, and on
+# every other turn one for which a session is booked while it refreshes, so that a daemon wants to, too.
 sub start
 {
 	my ($class, %options) = @_;
@@ -51,14 +52,17 @@ sub _run
 	my $agent = HTTP::Tiny->new(timeout => 10, default_headers => { authorization => 'Basic ' . encode_base64('zoom-client:zoom-secret', '') });
 	my %tutor = map { ($_->id => $_) } @{ $self->{tutors} };
 	my $sql   = $self->{tutors}[0]{sql};
+	my $turn  = $seed;
 	while (!-e $self->{flag})
 	{
 		my ($id, $stored) = split /\|/, $sql->("select c.tutor_id, c.refresh_token_encrypted
 			from tutor_video_provider_connections c left join meetlink.refresh r on r.owner_id = c.tutor_id::text
-			where c.provider = 'zoom' order by r.held_by is null, random() limit 1");
+			where c.provider = 'zoom' order by " . (++$turn % 2 ? 'r.held_by is null' : 'r.held_by is not null') . ", random() limit 1");
 		my $tutor = $tutor{$id} or next;
+		my $token = decrypt_cbc($tutor->{key}, $stored);
+		my $booking = $turn % 2 ? undef : $self->{world}->later($tutor->booking);
 		my $answer = $agent->post_form($self->{world}->standin->http_url . '/zoom/oauth/token',
-			{ grant_type => 'refresh_token', refresh_token => decrypt_cbc($tutor->{key}, $stored) });
+			{ grant_type => 'refresh_token', refresh_token => $token });
 		if ($answer->{status} == 200)
 		{
 			my $tokens = decode_json($answer->{content});
@@ -68,6 +72,7 @@ sub _run
 		{
 			die "the application got $answer->{status}\n";
 		}
+		$booking->wait_for_end if $booking;
 		sleep $self->{pause};
 	}
 	return;
