@@ -23,6 +23,9 @@ check: install-check extension tests sanitized private-postgres ## install what 
 check-all: install-check extension tests sanitized private-postgres ## check, and the long tests too
 	@.dev/as-user env MEETLINK_LONG_TESTS=1 test/run
 
+chaos: install-check extension tests private-postgres ## kills, cuts and faults for SECONDS, repeatable by SEED
+	@.dev/as-user env MEETLINK_CHAOS_SEED=$(SEED) MEETLINK_CHAOS_SECONDS=$(SECONDS) test/run e2e 200_chaos
+
 install: all ## install the extension into PG_CONFIG's server and the daemon below PREFIX
 	$(MAKE) -C $(extension_dir) -f $(CURDIR)/extension/Makefile PG_CONFIG=$(PG_CONFIG) install
 	cmake --install build/daemon --prefix $(PREFIX)
@@ -68,5 +71,5 @@ private-postgres: extension
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
-.PHONY: all demo check check-all install lint format clean help install-build install-check install-lint \
+.PHONY: all demo check check-all chaos install lint format clean help install-build install-check install-lint \
 	extension daemon tests stage sanitized private-postgres

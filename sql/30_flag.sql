@@ -21,16 +21,16 @@ begin
     if not other_account and not other_time then
         return;
     end if;
-    -- Another account is another meeting, and another time may be the cure of a bad schedule: both are
-    -- worth a try now. Taking the claim away makes a daemon that works on the old one settle nothing.
-    if other_account or job.state = 'gave_up' or job.reason = 'invalid_schedule' then
+    -- Another account is another meeting, and another time may be the cure of a bad schedule, or too soon to wait
+    -- for the next day: all are worth a try now. Taking the claim away makes a daemon that works on the old one settle nothing.
+    if other_account or job.state = 'gave_up' or job.reason = 'invalid_schedule' or (job.state = 'waiting' and job.reason = 'daily_limit') then
         if other_account then
             perform meetlink.suspect(job);
         end if;
         update meetlink.job j
         set state = 'due', due_at = clock_timestamp(), claim_id = null, claimed_by = null, lease_until = null,
             generation = j.generation + case when other_account then 1 else 0 end,
-            outcome_unknown = j.outcome_unknown and not other_account,
+            outcome_unknown = (j.outcome_unknown or j.state = 'claimed') and not other_account,
             owner_id = move_job.owner_id, provider = move_job.provider,
             starts_at = move_job.starts_at, ends_at = move_job.ends_at
         where j.session_id = move_job.session_id;

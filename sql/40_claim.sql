@@ -106,7 +106,9 @@ returns setof meetlink.claimed_job
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as
 $$
 declare
-    jobs meetlink.job[];
+    jobs meetlink.job[] := '{}';
+    claimed meetlink.job[];
+    full_batch boolean;
     unwanted bigint[];
     sessions text[];
 begin
@@ -114,7 +116,13 @@ begin
     if current_setting('synchronous_commit') in ('off', 'local') then
         perform set_config('synchronous_commit', 'on', true);
     end if;
-    jobs := array(select j from meetlink.claim_jobs(daemon_id, max, lease, skip) j);
+    -- Until there is nothing left to claim: what an account's daily budget refuses must not hide the jobs behind it.
+    loop
+        claimed := array(select j from meetlink.claim_jobs(daemon_id, max - cardinality(jobs), lease, skip) j);
+        full_batch := cardinality(claimed) = max - cardinality(jobs);
+        jobs := jobs || meetlink.within_budget(claimed);
+        exit when not full_batch or cardinality(jobs) >= max;
+    end loop;
     if cardinality(jobs) = 0 then
         return;
     end if;

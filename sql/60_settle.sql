@@ -3,7 +3,7 @@
 
 -- Runs as the daemon. `outcomes` is an array of objects:
 --   session_id, claim_id, outcome ('linked' | 'failed' | 'released'), attempt_ms, generation,
---   outcome_unknown, connection_print, owner_id, provider, starts_at (epoch);
+--   outcome_unknown, connection_print, owner_id, provider, starts_at (epoch), writes (creates and updates sent);
 --   linked: join_url, external_id, adopted, surplus (ids of other meetings found for this session);
 --   failed: reason, stage, http_status, provider_code, detail, retry_after_s; timings (object of milliseconds).
 -- Verdicts: done; busy (send it again shortly); lost (the claim is not this daemon's any more, or the
@@ -172,6 +172,7 @@ begin
     select p.claim_id, p.verdict from reported p;
 
     perform meetlink.record_orphans(outcomes, lost, writes);
+    perform meetlink.count_use(outcomes, held);
     perform meetlink.judge_providers(outcomes, held);
 end
 $$;

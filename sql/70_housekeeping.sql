@@ -106,6 +106,7 @@ begin
     given_up := meetlink.give_up_over();
     perform meetlink.prune();
     perform meetlink.prune_orphans();
+    perform meetlink.prune_budget();
     return next;
 end
 $$;

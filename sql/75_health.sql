@@ -187,14 +187,28 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as
 $$
 declare
     usage double precision := pg_notification_queue_usage();
+    bell record;
     dead bigint;
     live bigint;
 begin
+    select * into bell from meetlink.doorbell();
+    check_name := 'library';
+    status := case when bell.version_hint is null then 'ok' else 'error' end;
+    detail := format('version %s of the C++ library', bell.library_version)
+              || case when bell.version_hint is null then ''
+                 else format(', but %s of the extension is installed', (select e.extversion from pg_extension e where e.extname = 'meetlink')) end;
+    hint := bell.version_hint;
+    return next;
+
     check_name := 'doorbell';
     status := meetlink.grade(usage, 0.5, 0.9);
-    detail := format('NOTIFY is queued by the booking transaction when it commits; the queue is %s %% full', round(usage * 100));
+    detail := case bell.mode when 'preload' then 'a worker sends one NOTIFY for many bookings'
+                             else 'NOTIFY is queued by the booking transaction when it commits' end
+              || coalesce(case bell.mode when 'preload' then ', but ' else ', because ' end || bell.problem, '') || format('; the queue is %s %% full', round(usage * 100));
     hint := case when status <> 'ok' then 'Somebody who listens holds a transaction open, and when the queue is full bookings fail: '
-                                          'end the oldest transaction in pg_stat_activity.' end;
+                                          'end the oldest transaction in pg_stat_activity.'
+                 else bell.hint end;
+    status := case when status = 'ok' and bell.problem is not null then 'warning' else status end;
     return next;
 
     return query

@@ -290,6 +290,7 @@ begin
         perform meetlink.drop_unlinked_index(to_regclass(before.sessions));
         delete from meetlink.job;
         delete from meetlink.orphan;  -- also those that the line above makes
+        delete from meetlink.daily_use;
         delete from meetlink.attempt;
         delete from meetlink.refresh;
         delete from meetlink.daemon;

@@ -14,6 +14,7 @@ grant execute on function
     meetlink.unregister_daemon(bigint),
     meetlink.claim(bigint, integer, interval, text[]),
     meetlink.claim_jobs(bigint, integer, interval, text[]),
+    meetlink.within_budget(meetlink.job[], timestamptz),
     meetlink.retire_claims(bigint, bigint[], text[]),
     meetlink.renew(bigint, bigint[], interval),
     meetlink.begin_refresh(bigint, text, text, interval),
@@ -41,6 +42,7 @@ grant execute on function
     meetlink.give_up_over(),
     meetlink.prune(),
     meetlink.prune_orphans(),
+    meetlink.prune_budget(),
     meetlink.over_at(timestamptz, timestamptz),
     meetlink.job_counts()
 to meetlink_sidecar;

@@ -4,5 +4,8 @@
  */
 #pragma once
 
-/* Asks for one NOTIFY when the current transaction commits; cheap to call again. */
+/* Asks for a ring when the current transaction commits; cheap to call again. */
 void RingAtCommit();
+
+/* Queues the NOTIFY that wakes the daemon, for the commit of the current transaction. */
+void QueueNotify();

@@ -20,7 +20,7 @@ select is(says('attachment'), 'ok: attached to public.sessions and public.tutor_
 
 -- everything at rest
 select is((select string_agg(check_name, ', ') from meetlink.health()),
-    'attachment, daemons, lost claims, providers, oldest due job, orphans, doorbell, oldest snapshot, job table, index of unlinked sessions', 'the checks, when there is nothing to tell');
+    'attachment, daemons, lost claims, providers, oldest due job, orphans, library, doorbell, oldest snapshot, job table, index of unlinked sessions', 'the checks, when there is nothing to tell');
 select is((select string_agg(check_name, ', ') from meetlink.health() where status <> 'ok'), 'daemons', 'all is well but that no daemon runs');
 select is_empty($$select * from meetlink.health() where status not in ('ok', 'warning', 'error') or detail is null or (hint is null) <> (status = 'ok')$$,
     'a hint exactly where something is to be done');
@@ -106,6 +106,15 @@ update meetlink.job set state = 'gave_up', reason = 'session_over' where session
 select is(says('backlog%'), null, 'what was given up is no backlog');
 
 -- the server
+select is(says('library'), 'ok: version ' || extversion || ' of the C++ library', 'the library''s version') from pg_extension where extname = 'meetlink';
+begin;
+update pg_extension set extversion = '999.10' where extname = 'meetlink';
+select alike(says('library'), 'error: version % of the C++ library, but 999.10 of the extension is installed / '
+    'Restart the server, so that it loads the library that belongs to the extension.', 'a preloaded library of before an upgrade');
+update pg_extension set extversion = '0.0.9' where extname = 'meetlink';
+select alike(says('library'), 'error: version % of the C++ library, but 0.0.9 of the extension is installed / '
+    'Run ALTER EXTENSION meetlink UPDATE in that database, and SELECT meetlink.attach().', 'an extension of before one');
+rollback;
 select is(says('doorbell'), 'ok: NOTIFY is queued by the booking transaction when it commits; the queue is 0 % full', 'the doorbell''s mode, and its queue');
 select is(array(select meetlink.grade(v, 0.5, 0.9) from unnest('{0,0.49,0.5,0.89,0.9,1}'::float[]) v), '{ok,ok,warning,warning,error,error}', 'limits belong to the worse side');
 select is(meetlink.grade(null, 1, 2), 'ok', 'nothing is nothing bad');

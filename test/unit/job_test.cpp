@@ -20,7 +20,7 @@ public:
                                                            const Secret&) override
     {
         throw std::logic_error("not called");
-        co_return provider::CreateOutcome{Failure{}, 0, {}};
+        co_return provider::CreateOutcome{Failure{}, 0, {}, 0};
     }
     boost::asio::awaitable<Result<provider::Tokens>> refresh(const Secret&) override
     {

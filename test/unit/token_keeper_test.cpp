@@ -136,7 +136,7 @@ public:
                                                     const Secret&) override
     {
         throw std::logic_error("not called");
-        co_return provider::CreateOutcome{Failure{}, 0, {}};
+        co_return provider::CreateOutcome{Failure{}, 0, {}, 0};
     }
     asio::awaitable<Result<std::vector<provider::Meeting>>> search(provider::MeetingRequest,
                                                                    const Secret&) override

@@ -75,9 +75,11 @@ asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
 
         auto request = meeting_request(claim, outcome, stages_.registration.tenant);
         outcome.outcome_unknown = true;  // until there is an answer
+        ++outcome.writes;                // likewise: at least one, should this be interrupted
         auto made = co_await provider->create(std::move(request), access->token);
         outcome.generation = made.generation;
         outcome.timings = made.timings;
+        outcome.writes += made.writes - 1;
         if (made.result) {
             permit->succeeded();
             outcome.outcome_unknown = false;

@@ -41,6 +41,7 @@ struct CreateOutcome {
     Result<Meeting> result;
     int generation = 0;
     http::Timings timings;  ///< of the last request
+    int writes = 0;  ///< creates and updates sent: some providers count them (PROVIDERS.md 2.4)
 };
 
 /// A new grant from the token endpoint.

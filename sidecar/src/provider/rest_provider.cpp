@@ -29,11 +29,11 @@ asio::awaitable<CreateOutcome> RestProvider::create(MeetingRequest request,
     }
     if (problem) {
         problem->outcome_unknown = request.may_exist;  // nobody has looked
-        co_return CreateOutcome{std::move(*problem), request.generation, {}};
+        co_return CreateOutcome{std::move(*problem), request.generation, {}, 0};
     }
     Run run{std::move(request), access_token, {}};
     Result<Meeting> result = co_await make(run);
-    co_return CreateOutcome{std::move(result), run.request.generation, run.timings};
+    co_return CreateOutcome{std::move(result), run.request.generation, run.timings, run.writes};
 }
 
 asio::awaitable<Result<std::vector<Meeting>>> RestProvider::search(MeetingRequest request,
@@ -55,6 +55,7 @@ asio::awaitable<http::Response> RestProvider::send(http::Request request)
 
 asio::awaitable<http::Response> RestProvider::send(http::Request request, Run& run)
 {
+    run.writes += request.method == "GET" ? 0 : 1;
     http::Response response = co_await send(std::move(request));
     run.timings = response.timings;
     co_return response;

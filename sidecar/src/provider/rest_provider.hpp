@@ -27,6 +27,7 @@ protected:
         MeetingRequest request;
         const Secret& access_token;
         http::Timings timings;
+        int writes = 0;
     };
 
     /// create() proper: token and schedule have been found usable.

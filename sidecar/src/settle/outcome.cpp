@@ -53,6 +53,7 @@ Json::Value to_json(const Outcome& outcome)
     object["session_id"] = outcome.session_id;
     object["claim_id"] = Json::Int64{outcome.claim_id};
     object["generation"] = outcome.generation;
+    object["writes"] = outcome.writes;
     if (!outcome.owner_id.empty()) {
         object["owner_id"] = outcome.owner_id;
         object["provider"] = outcome.provider;

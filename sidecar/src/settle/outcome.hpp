@@ -29,6 +29,7 @@ struct Outcome {
     int generation = 0;            ///< for the next attempt
     bool outcome_unknown = false;  ///< a meeting may exist although no link is known
     std::optional<std::int64_t> connection_print;
+    int writes = 0;                          ///< creates and updates sent to the provider
     std::chrono::milliseconds took{};        ///< the whole attempt
     std::chrono::milliseconds token_took{};  ///< until there was an access token
     http::Timings timings{};                 ///< of the last request to the provider

@@ -10,13 +10,16 @@ use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(start_server load_application ada listener rings start_waiting daemon_id);
 
-# A running node with meetlink attached in database postgres. attach => 0: only a running node.
+# A running node with meetlink attached in database postgres. attach => 0: only a running node. preload => 1:
+# with meetlink in shared_preload_libraries. conf: more lines of postgresql.conf.
 sub start_server
 {
 	my ($name, %options) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(%{ $options{init} // {} });
 	$node->append_conf('postgresql.conf', "max_prepared_transactions = 10\nautovacuum = off");
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'meetlink'\nrestart_after_crash = on") if $options{preload};
+	$node->append_conf('postgresql.conf', $options{conf} // '');
 	$node->start;
 	if ($options{attach} // 1)
 	{

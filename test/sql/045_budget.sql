@@ -1,0 +1,73 @@
+-- The daily budget: counted per account and UTC day, the nearest sessions first, part of it kept for those that
+-- cannot wait; what is refused waits for 00:00 UTC and is no attempt.
+\ir ../fixture/app_schema.sql
+\ir ../fixture/people.sql
+select no_plan();
+select meetlink.attach() \g /dev/null
+select daemon_id as daemon from meetlink.register_daemon('d', '0.1') \gset
+select fixture.connect(fixture.ada()) \g /dev/null
+select fixture.connect(fixture.ben(), 'google_meet') \g /dev/null
+
+create function used() returns integer language sql as $$ select used from meetlink.daily_use where owner_id = fixture.ada()::text $$;
+create function outcome(number integer, what text, more jsonb) returns jsonb language sql as
+$$
+    select jsonb_build_object('session_id', j.session_id, 'claim_id', j.claim_id, 'outcome', what, 'generation', 0,
+                              'reason', 'network_error', 'stage', 'create', 'join_url', 'https://zoom.us/j/' || number, 'external_id', number) || more
+    from meetlink.job j where j.session_id = fixture.session(number)::text
+$$;
+create function settled(daemon bigint, variadic outcomes jsonb[]) returns text language sql as
+$$ select string_agg(verdict, ' ') from meetlink.settle(daemon, to_jsonb(outcomes)) $$;
+create function states() returns text language sql as
+$$ select string_agg(what || ' ' || n, ', ' order by what) from (select concat_ws(' ', provider, state, reason) as what, count(*) as n from meetlink.job group by 1) t $$;
+
+-- times
+select is(meetlink.next_utc_day('2026-11-22 23:59:59.9+00'), '2026-11-23 00:00+00'::timestamptz, 'the next UTC day begins at 00:00 UTC');
+set timezone = 'Pacific/Auckland';
+select is(meetlink.next_utc_day('2026-11-23 00:00+00'), '2026-11-24 00:00+00'::timestamptz, 'wherever the server is');
+reset timezone;
+
+-- 90 sessions that can wait, of which 80 may go today
+select fixture.book(n, ahead => interval '3 days' + n * interval '1 minute') from generate_series(1, 90) n \g /dev/null
+select fixture.book(n, fixture.ben(), interval '30 days', 'google_meet') from generate_series(101, 103) n \g /dev/null
+select is((select count(*) from meetlink.claim(:daemon, 83, '1 minute')), 83::bigint, 'a batch is filled, past what the budget refuses');
+select is(states(), 'google_meet claimed 3, zoom claimed 80, zoom waiting daily_limit 10', '80 may be made today, at the provider that counts');
+select is((select min(right(session_id, 3)::integer) from meetlink.job where state = 'waiting'), 81, 'the nearest first');
+select ok(bool_and(due_at = meetlink.next_utc_day(now()) and attempts = 0 and claim_id is null), 'the others wait for 00:00 UTC, and this was no attempt')
+from meetlink.job where state = 'waiting';
+select is(used(), 80, 'counted');
+select is((select count(*) from meetlink.daily_use), 1::bigint, 'for the account of the provider that counts');
+
+-- those that cannot wait
+select fixture.book(n, ahead => n * interval '1 second') from generate_series(201, 225) n \g /dev/null
+select is((select count(*) from meetlink.claim(:daemon, 100, '1 minute')), 20::bigint, 'sessions that start soon get the rest');
+select is((select max(right(session_id, 3)::integer) from meetlink.job where state = 'claimed' and provider = 'zoom'), 220, 'the nearest of them');
+select is(used(), 100, 'which is all of it');
+select is_empty(format('select * from meetlink.claim(%s, 100, ''1 minute'')', :daemon), 'then nothing more');
+
+-- what was really sent
+select is(settled(:daemon, outcome(1, 'linked', '{"writes": 1}'), outcome(2, 'released', '{"writes": 0}'), outcome(3, 'failed', '{"writes": 0}'),
+                  outcome(4, 'linked', '{"writes": 3}'), outcome(5, 'linked', '{}')), 'done done done done done', 'attempts end');
+select is(used(), 100, 'a created link counts 1, what never reached the provider 0, a link that took three requests 3');
+select settled(:daemon, outcome(6, 'released', '{"writes": 0}'), outcome(7, 'released', '{"writes": 0}')) \g /dev/null
+select is(used(), 98, 'what was reserved in vain is given back');
+select is(settled(:daemon, outcome(8, 'failed', '{"reason": "daily_limit", "http_status": 429, "writes": 1}')), 'done', 'the provider says that the day is over');
+select is(used(), 100, 'then it is');
+
+-- a session that moves near
+select fixture.book(301, ahead => interval '4 days') \g /dev/null
+update meetlink.daily_use set used = 90;
+select meetlink.claim(:daemon, 100, '1 minute') \g /dev/null
+select is(fixture.job(301), 'waiting daily_limit', 'one that can wait');
+update public.sessions set scheduled_start_at = now() + interval '30 minutes', scheduled_end_at = now() + interval '90 minutes' where id = fixture.session(301);
+select is(fixture.job(301), 'due daily_limit', 'is due at once when it is moved to a time soon');
+
+-- the next day
+update meetlink.daily_use set day = day - 1;
+update meetlink.job set due_at = now() where state = 'waiting';
+select meetlink.housekeep(:daemon, 0, null) \g /dev/null
+select is((select count(*) > 20 from meetlink.claim(:daemon, 100, '1 minute')), true, 'the next day they go on');
+update meetlink.daily_use set day = day - 2;
+select meetlink.sweep() \g /dev/null
+select is((select count(*) from meetlink.daily_use), 0::bigint, 'and former days are forgotten');
+
+select * from finish();
