@@ -56,8 +56,10 @@ begin
         where j.provider = block_provider.provider and j.state in ('due', 'waiting')
         for update skip locked)
     update meetlink.job j
-    set state = 'blocked', reason = block_provider.reason, stage = 'token', detail = block_provider.detail,
-        http_status = null, provider_code = null, connection_print = null
+    set state = 'blocked', reason = block_provider.reason,
+        stage = case block_provider.reason when 'client_rejected' then 'token'
+                                           when 'provider_not_configured' then 'claim' else 'create' end,
+        detail = block_provider.detail, http_status = null, provider_code = null, connection_print = null
     from mine m where j.session_id = m.session_id;
 end
 $$;

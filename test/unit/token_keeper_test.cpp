@@ -264,6 +264,9 @@ TEST_F(KeeperTest, WithoutARefreshTokenTheAccessTokenLastsUntilItsEnd)
     store_.put("access", "unused", -1s);
     store_.row.refresh.reset();
     EXPECT_EQ(usable(), "! token_missing");
+    store_.put("access", "unused", 2min);
+    store_.row.refresh = "";
+    EXPECT_EQ(usable(), "access") << "an empty one is none";
 }
 
 TEST_F(KeeperTest, JobsOfOneConnectionShareOneRefresh)

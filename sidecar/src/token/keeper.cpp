@@ -160,7 +160,7 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
         co_return Result<Access>{opened.failure()};
     }
 
-    bool response_lost = lease.response_lost;
+    bool response_lost = lease.response_lost;  // in this lease or an earlier one
     auto tokens = co_await ask(*provider, opened->text);
     if (!tokens && tokens.failure().outcome_unknown) {
         // The old token may have been rotated away by the answer that was lost: somebody may have
@@ -200,6 +200,7 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
                   {"detail", problem.detail}});
     if (!ends_the_grant(problem.reason)) {
         std::optional<Failure> why = problem;
+        why->outcome_unknown = response_lost || problem.outcome_unknown;
         co_await store_.end_refresh(key, lease.fence, why);
         problem.outcome_unknown = false;  // of the job: no meeting can have come of it
         co_return Result<Access>{problem};
@@ -351,7 +352,8 @@ bool Keeper::about_to_expire(const Stored& stored) const
 
 bool Keeper::lasts_without_refresh(const Stored& stored) const
 {
-    return !stored.refresh && (!stored.expires_at || *stored.expires_at > now_());
+    const bool refreshable = stored.refresh && !stored.refresh->empty();
+    return !refreshable && (!stored.expires_at || *stored.expires_at > now_());
 }
 
 std::chrono::milliseconds Keeper::lease_time() const
