@@ -26,6 +26,10 @@ check-all: install-check extension tests sanitized private-postgres ## check, an
 chaos: install-check extension tests private-postgres ## kills, cuts and faults for SECONDS, repeatable by SEED
 	@.dev/as-user env MEETLINK_CHAOS_SEED=$(SEED) MEETLINK_CHAOS_SECONDS=$(SECONDS) test/run e2e 200_chaos
 
+bench: install-check extension stage private-postgres ## measure beside peers, into test/bench/RESULTS.md (half an hour)
+	@.dev/as-user test/bench/run
+	@cp build/check/bench/RESULTS.md test/bench/RESULTS.md
+
 install: all ## install the extension into PG_CONFIG's server and the daemon below PREFIX
 	$(MAKE) -C $(extension_dir) -f $(CURDIR)/extension/Makefile PG_CONFIG=$(PG_CONFIG) install
 	cmake --install build/daemon --prefix $(PREFIX)

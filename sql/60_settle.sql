@@ -63,9 +63,9 @@ begin
 end
 $$;
 
--- The private half: attempts as history, jobs to their next state. `writes` says what became of each link.
+-- The private half: attempts as history, jobs to their next state. `verdicts` says what became of each link.
 create function meetlink.record_outcomes(
-    daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], writes jsonb, reconnected bigint[])
+    daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
 returns table (claim_id bigint, verdict text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
@@ -94,8 +94,8 @@ begin
                  session_id text, claim_id bigint, outcome text, attempt_ms double precision, generation integer,
                  outcome_unknown boolean, connection_print bigint, external_id text, adopted boolean,
                  reason text, stage text, http_status integer, provider_code text, detail text,
-                 retry_after_s double precision, timings jsonb)
-        cross join lateral (select writes -> o.claim_id::text as write) w
+                 retry_after_s double precision, timings jsonb, writes integer)
+        cross join lateral (select verdicts -> o.claim_id::text as write) w
         left join unnest(held) h on h.claim_id = o.claim_id
         left join lateral (
             select f.last_reason as reason, f.last_detail as detail
@@ -114,7 +114,9 @@ begin
                     when r.disposition = 'block' and not (r.scope = 'connection' and p.claim_id = any (reconnected))
                       then 'blocked'
                     else 'waiting' end as next_state,
-               case when p.outcome = 'released' then t.at
+               -- a link needs none, and the function is most of what settling would cost
+               case when p.write_verdict = 'written' then null
+                    when p.outcome = 'released' then t.at
                     else meetlink.next_attempt_at(j.attempts, j.starts_at, r.min_delay,
                                                   make_interval(secs => least(coalesce(p.retry_after_s, 0), 86400)), random(), t.at) end as next_at
         from reported p
@@ -168,11 +170,20 @@ begin
         from reported p
         left join decided d on d.claim_id = p.claim_id
         where p.verdict <> 'busy'
+    ),
+    counted as (
+        -- 45_budget.sql; when the provider says that the budget is used up, it is, whoever used it
+        insert into meetlink.daily_use (owner_id, provider, day, used)
+        select d.owner_id, d.provider, meetlink.utc_day(clock_timestamp()),
+               case when p.reason = 'daily_limit' then b.all_of_it else p.writes end
+        from reported p join decided d on d.claim_id = p.claim_id
+        cross join meetlink.daily_budget(d.provider) b
+        where p.verdict <> 'busy' and d.owner_id is not null
+          and b.all_of_it is not null and (p.writes > 0 or p.reason = 'daily_limit')
     )
     select p.claim_id, p.verdict from reported p;
 
-    perform meetlink.record_orphans(outcomes, lost, writes);
-    perform meetlink.count_use(outcomes, held);
+    perform meetlink.record_orphans(outcomes, lost, verdicts);
     perform meetlink.judge_providers(outcomes, held);
 end
 $$;

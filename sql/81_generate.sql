@@ -266,14 +266,14 @@ begin
                 from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text)
                 where exists (select from meetlink.job j where j.session_id = l.session_id and j.claim_id = l.claim_id)
             ), locked as materialized (
-                select s.{session.id} as key, s.{session.join_url} is null and {status_is_wanted} as wanted
+                select l.*, s.{session.join_url} is null and {status_is_wanted} as wanted
                 from {sessions} s join link l on s.{session.id} = l.key
                 for no key update of s skip locked
             ), written as (
                 update {sessions} s
                 set {link_columns}
-                from link l join locked k on k.key = l.key
-                where s.{session.id} = l.key and k.wanted
+                from locked l
+                where s.{session.id} = l.key and l.wanted
                 returning l.claim_id, s.{session.join_url} is not null as kept
             )
             select l.claim_id,
@@ -282,7 +282,7 @@ begin
                         when k.key is not null or not exists (select from {sessions} s where s.{session.id} = l.key) then 'unwanted'
                         else 'busy' end,
                    case when k.wanted and w.kept is not true then 'a trigger of the table discarded the link' end
-            from link l left join locked k on k.key = l.key left join written w on w.claim_id = l.claim_id
+            from link l left join locked k using (claim_id) left join written w using (claim_id)
         $body$, names));
 
     -- Refreshed tokens, only over those that were read.

@@ -4,7 +4,7 @@ revoke all on all functions in schema meetlink from public;
 revoke all on all sequences in schema meetlink from public;
 
 grant select on meetlink.reason to meetlink_sidecar, meetlink_operator, meetlink_gateway;
-grant select on meetlink.attempt, meetlink.orphan to meetlink_operator;
+grant select on meetlink.attempt, meetlink.orphan, meetlink.daily_use to meetlink_operator;
 grant execute on function meetlink.over_at(timestamptz, timestamptz) to meetlink_operator;
 
 -- The daemon's work, in the order in which a row travels.

@@ -64,6 +64,13 @@ my $tutor   = $world->tutor(name => 'Ann');
 my $session = $tutor->book;
 my $link    = $world->link_of($session);
 
+# Clients that never end their request: each has 15 s, which pass beside the other tests.
+my ($host, $port) = split /:/, address($daemon);
+my %slow = map { ($_ => IO::Socket::INET->new(PeerHost => $host, PeerPort => $port) // die "connect: $!") } 'no header', 'half a header', 'half a body';
+print { $slow{'half a header'} } "POST /api/sessions/retry-meeting-link HTTP/1.1\r\nHost: x\r\nX-";
+print { $slow{'half a body'} } "POST /api/sessions/retry-meeting-link HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+$_->flush for values %slow;
+
 # --- APP.md's table -------------------------------------------------------------------------------
 
 answers('it has a link', ask($session, token_of($tutor->id)), 200,
@@ -209,7 +216,15 @@ is_deeply([ @{ call($bulk, method => 'POST', token => $operator)->{json} }{qw(to
 
 is(call("$api/healthz")->{status}, 200, 'healthz');
 is_deeply(call("$api/readyz")->{json}, { status => 'ready', database => JSON::PP::true, listening => JSON::PP::true }, 'readyz');
-my ($host, $port) = split /:/, address($daemon);
+for my $what (sort keys %slow)
+{
+	local $SIG{ALRM} = sub { die "not ended\n" };
+	alarm 60;
+	my $answer = eval { local $/ = undef; readline $slow{$what} };
+	alarm 0;
+	is($@, '', "$what: the connection is ended");
+	unlike($answer // '', qr/ 200 /, "$what: without an answer that it did not ask for");
+}
 my @idle = map { IO::Socket::INET->new(PeerHost => $host, PeerPort => $port) // die "connect: $!" } 1 .. 256;
 print { $idle[0] } "POST /api/sess";
 wait_until('the 257th connection is turned away', sub { call("$api/healthz")->{status} == 503 });

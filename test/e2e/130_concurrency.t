@@ -37,7 +37,7 @@ sub fresh
 {
 	my (@numbers) = @_;
 	my $list = join ', ', @numbers;
-	sql("delete from public.sessions; select fixture.connect(fixture.ada()); select fixture.book(n) from unnest(array[$list]) n;
+	sql("delete from public.sessions; delete from meetlink.orphan; select fixture.connect(fixture.ada()); select fixture.book(n) from unnest(array[$list]) n;
 		select meetlink.claim($daemon, 100, '10 minutes')");
 	return;
 }
@@ -49,6 +49,37 @@ is($d->query_safe("select count(*) from meetlink.claim($daemon, 4, '1 minute')")
 is($app->query_safe("select count(*) from meetlink.claim($other, 4, '1 minute')"), 2, 'another gets the rest while the first has not committed');
 $d->query_safe('rollback');
 is($app->query_safe("select count(*) from meetlink.claim($other, 10, '1 minute')"), 4, 'and what the first did not commit is due as before');
+
+# a rollback leaves nothing, on either side
+sql(q{delete from public.sessions});
+$app->query_safe('begin');
+$app->query_safe('select fixture.book(1)');
+is($d->query_safe("select count(*) from meetlink.claim($daemon, 10, '1 minute')"), 0, 'a booking that is not committed cannot be claimed');
+$app->query_safe('rollback');
+is($d->query_safe('select (select count(*) from meetlink.job), flagged from meetlink.sweep()'), '0|0', 'and leaves no job when it is rolled back');
+fresh(1);
+$app->query_safe(q{begin; update public.sessions set status = 'CANCELLED'; rollback});
+is(sql("select (select fixture.job(1)), (select count(*) from meetlink.orphan)"), 'claimed|0', 'a cancellation that is rolled back leaves the claim, and no orphan');
+is($d->query_safe(settle(report(1, 'linked'))), 'done', 'which is settled');
+
+# a retry by hand while the session is claimed
+fresh(1);
+my $held = frozen(1, 'linked');
+my $before = sql('select claim_id, attempts, lease_until from meetlink.job');
+my $waiting = $node->background_psql('postgres');
+$waiting->query_until(qr/asked/, "\\echo asked\nselect retry_meeting_link(fixture.session(1), '60 s') ->> 'status';\n");
+$node->poll_query_until('postgres', q{select exists (select from pg_stat_activity where wait_event = 'Extension' and query ~ 'retry_meeting_link')}) or die 'nobody waits';
+is(sql('select claim_id, attempts, lease_until from meetlink.job'), $before, 'a retry leaves a claim alone');
+is($app->query_safe("select count(*) from meetlink.claim($other, 10, '1 minute')"), 0, 'and makes nothing due for another daemon');
+is($d->query_safe(settle($held)), 'done', 'the claim is settled');
+like($waiting->query('select 1'), qr/linked/, 'and that is what the retry answers');
+$waiting->quit;
+
+# a reconnect while the session is claimed, before the daemon asks for its tokens again
+fresh(1);
+$app->query_safe(q{update public.tutor_video_provider_connections set access_token_encrypted = 'other'});
+is(sql("select claimed_by = $daemon, connection_print is null from meetlink.job"), 't|t', 'a reconnect leaves a claim alone, and leaves its mark');
+is($d->query_safe("select access_token from meetlink.begin_refresh($daemon, fixture.ada()::text, 'zoom', '1 minute')"), 'other', 'the daemon sees the new tokens when it looks');
 
 # settle while a cancellation is open, and afterwards
 fresh(1, 2);

@@ -19,6 +19,7 @@ Claim Claim::read(const postgres::Row& row)
             .starts_at = row.get<Time>("starts_at"),
             .ends_at = row.get<Time>("ends_at"),
             .age = std::chrono::milliseconds{row.get<std::int64_t>("age_ms")},
+            .claimed_at = row.get<std::chrono::sys_seconds>("claimed_at"),
             .connection = token::read_stored(row, row.get<bool>("connection_found"))};
 }
 

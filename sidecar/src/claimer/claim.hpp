@@ -24,6 +24,7 @@ struct Claim {
     std::optional<std::chrono::sys_seconds> ends_at;
     /// Since it was flagged, by the database's clock when it was claimed.
     std::chrono::milliseconds age{};
+    std::chrono::sys_seconds claimed_at{};  ///< the database's clock
     token::Stored connection;
 
     [[nodiscard]] static Claim read(const postgres::Row& row);

@@ -22,7 +22,7 @@ constexpr postgres::Statement claim_statement{
     "case when isfinite(token_expires_at) then floor(extract(epoch from token_expires_at))::bigint "
     "end as token_expires_at, connection_print, "
     "greatest(0, floor(extract(epoch from clock_timestamp() - flagged_at) * 1000))::bigint as "
-    "age_ms "
+    "age_ms, floor(extract(epoch from clock_timestamp()))::bigint as claimed_at "
     "from meetlink.claim($1, $2, $3::interval, $4::text[])"};
 
 /// How long a drained run waits for a provider's rate; a breaker that is open longer ends it.

@@ -70,7 +70,8 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
       work_(executor_, "work", conninfo(config)),
       upkeep_(executor_, "upkeep", conninfo(config)),
       listen_(executor_, "listen", conninfo(config)),
-      http_(executor_, {.ca_file = config.tls.ca_file}),
+      http_(executor_, {.ca_file = config.tls.ca_file,
+                        .connections_per_host = config.sidecar.max_in_flight}),
       cipher_(config.tokens.encryption_key, config.tokens.previous_keys),
       token_store_(upkeep_, registration_),
       limits_(executor_,
@@ -81,11 +82,14 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
                 .lease = config.sidecar.lease,
                 .until_drained = mode == Mode::once},
                [this](Claim claim, std::shared_ptr<Lease> lease) {
+                   clock_.set(claim.claimed_at);
                    jobs_.start(std::move(claim), std::move(lease));
                }),
-      tokens_(executor_, token_store_, cipher_,
-              [this](std::string_view name) { return find_provider(name); },
-              {.format = config.tokens.cipher, .http_timeout = config.sidecar.http_timeout}),
+      tokens_(
+          executor_, token_store_, cipher_,
+          [this](std::string_view name) { return find_provider(name); },
+          {.format = config.tokens.cipher, .http_timeout = config.sidecar.http_timeout},
+          [this] { return clock_.now(); }),
       refresher_(upkeep_, tokens_,
                  {.ahead = config.tokens.refresh_ahead,
                   .idle_days = {{"google_meet", config.google.refresh_after_days},

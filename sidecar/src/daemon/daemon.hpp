@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/database_clock.hpp"
 #include "base/task_group.hpp"
 #include "claimer/claimer.hpp"
 #include "config/config.hpp"
@@ -85,6 +86,7 @@ private:
     token::Cipher cipher_;
     token::DatabaseStore token_store_;
     Leases leases_;
+    DatabaseClock clock_;
     limits::Limits limits_;
 
     // in the order in which a row travels

@@ -14,9 +14,8 @@ namespace meetlink::http {
 
 struct ClientOptions {
     std::filesystem::path ca_file;  ///< PEM; empty: the system's store
-    /// Connections to one host. At Google's 10,000 requests a minute and 300 ms each, 50 are busy
-    /// (PROVIDERS.md 1.9); more would only cost memory. Requests above it wait for a free one, within
-    /// their timeout.
+    /// Connections to one host; requests above it wait for a free one, within their timeout. As many as
+    /// may be in flight: HTTP/1.1 carries one request at a time on each.
     long connections_per_host = 64;
     std::chrono::milliseconds connect_timeout{5'000};  ///< name, TCP and TLS together
     std::size_t body_limit = std::size_t{1} << 20;     ///< longest answer, in bytes

@@ -1,6 +1,7 @@
 #include "http/transfer.hpp"
 
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <string_view>
@@ -27,6 +28,13 @@ bool has_control_character(std::string_view text)
 {
     return std::any_of(text.begin(), text.end(),
                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+/// A TLS connection that waits for an answer needs no buffers of 34 kB.
+CURLcode release_idle_buffers(CURL*, void* context, void*) noexcept
+{
+    SSL_CTX_set_mode(static_cast<SSL_CTX*>(context), SSL_MODE_RELEASE_BUFFERS);
+    return CURLE_OK;
 }
 
 std::chrono::microseconds time_of(CURL* easy, CURLINFO which)
@@ -96,6 +104,7 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &release_idle_buffers);
     if (!options.ca_file.empty()) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
     }
@@ -115,7 +124,7 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 20L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
 
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 16L * 1024);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4L * 1024);  // one for each request in flight
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);
     curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(body_limit_));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);

@@ -23,7 +23,8 @@ provider::MeetingRequest meeting_request(const Claim& claim, const settle::Outco
             .starts_at = *claim.starts_at,
             .ends_at = *claim.ends_at,
             .generation = so_far.generation,
-            .may_exist = so_far.outcome_unknown};
+            .may_exist = so_far.outcome_unknown,
+            .now = claim.claimed_at};
 }
 
 std::chrono::milliseconds since(Clock::time_point start)
@@ -46,7 +47,7 @@ asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
 {
     const auto began = Clock::now();
     auto* const provider = stages_.providers(claim.provider.value_or(""));
-    if (auto problem = cannot_start(claim, provider, std::chrono::system_clock::now())) {
+    if (auto problem = cannot_start(claim, provider, claim.claimed_at)) {
         outcome.result = std::move(*problem);
         co_return;
     }

@@ -17,7 +17,9 @@ constexpr postgres::Statement claim_statement{
     "case when isfinite(starts_at) then floor(extract(epoch from starts_at))::bigint end "
     "as starts_at, generation, external_id, connection_found, connection_usable, access_token, "
     "refresh_token, case when isfinite(token_expires_at) then "
-    "floor(extract(epoch from token_expires_at))::bigint end as token_expires_at, connection_print "
+    "floor(extract(epoch from token_expires_at))::bigint end as token_expires_at, "
+    "connection_print, "
+    "floor(extract(epoch from clock_timestamp()))::bigint as claimed_at "
     "from meetlink.claim_orphans($1, $2::interval, $3::text[])"};
 
 constexpr postgres::Statement may_statement{"may_cancel",
@@ -139,7 +141,8 @@ asio::awaitable<Canceller::Report> Canceller::cancel(const Orphan& orphan,
             .starts_at = orphan.starts_at.value_or(std::chrono::sys_seconds{}),
             .ends_at = {},
             .generation = orphan.generation,
-            .may_exist = true};
+            .may_exist = true,
+            .now = orphan.claimed_at};
         auto found = co_await provider.search(std::move(request), access_token);
         if (!found) {
             co_return Report{.outcome = "failed", .failure = std::move(found).failure()};

@@ -14,6 +14,7 @@ Orphan Orphan::read(const postgres::Row& row)
             .starts_at = row.get<std::optional<std::chrono::sys_seconds>>("starts_at"),
             .generation = row.get<int>("generation"),
             .external_id = row.get<std::optional<std::string>>("external_id"),
+            .claimed_at = row.get<std::chrono::sys_seconds>("claimed_at"),
             .connection = token::read_stored(row, row.get<bool>("connection_found"))};
 }
 

@@ -20,6 +20,7 @@ struct Orphan {
     std::optional<std::chrono::sys_seconds> starts_at;
     int generation = 0;
     std::optional<std::string> external_id;  ///< nothing: nobody knows whether there is a meeting
+    std::chrono::sys_seconds claimed_at{};   ///< the database's clock
     token::Stored connection;
 
     [[nodiscard]] static Orphan read(const postgres::Row& row);

@@ -25,6 +25,9 @@ struct MeetingRequest {
     int generation = 0;  ///< raised when an earlier idempotency key is burnt (PROVIDERS.md 1.6)
     /// An earlier create may have succeeded: look first, never create blindly (DESIGN rule 5).
     bool may_exist = false;
+    /// By the clock that the schedule was made with (the database's).
+    std::chrono::sys_seconds now =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 };
 
 struct Meeting {

@@ -60,8 +60,7 @@ asio::awaitable<Result<Meeting>> Zoom::make(Run& run)
 asio::awaitable<Result<std::vector<ZoomMeeting>>> Zoom::find(Run& run)
 {
     const std::string tag = zoom::tag(run.request);
-    const bool upcoming =
-        run.request.starts_at > std::chrono::system_clock::now() + safely_upcoming;
+    const bool upcoming = run.request.starts_at > run.request.now + safely_upcoming;
     const auto listing = upcoming ? zoom::Listing::upcoming : zoom::Listing::scheduled;
     std::vector<ZoomMeeting> found;
     std::set<std::string> tokens;

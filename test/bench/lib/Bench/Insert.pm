@@ -1,0 +1,102 @@
+package Bench::Insert;
+
+# What a booking pays for being flagged: single rows at several client counts, and one statement of many.
+use strict;
+use warnings;
+
+use Bench::Rounds qw(interleaved median ratio spread);
+use File::Temp ();
+use Time::HiRes qw(time);
+
+my @clients = (1, 8, 32, 64);
+my $rows    = 100_000;
+
+# The same sessions on a table without foreign keys and triggers of its own.
+my $bare = q{create table bare (id uuid primary key default gen_random_uuid(), tutor_id uuid not null, provider text not null,
+	status text not null default 'SCHEDULED', scheduled_start_at timestamptz not null, scheduled_end_at timestamptz,
+	duration_minutes integer, join_url text, meeting_external_id text, meeting_created_at timestamptz)};
+my $bare_insert = q{insert into bare (tutor_id, provider, scheduled_start_at, duration_minutes)
+	values ('00000000-0000-0000-0000-000000000001', 'zoom', now() + interval '1 day', 60)};
+
+# What people do without meetlink: tell a worker by NOTIFY from a row trigger.
+my $pg_notify = q{create function tell() returns trigger language plpgsql as
+	$$ begin perform pg_notify('sessions', new.id::text); return null; end $$;
+	create trigger tell after insert on %s for each row when (new.join_url is null) execute function tell()};
+
+sub run
+{
+	my ($server, $report) = @_;
+	my %variants = ('no trigger' => undef, 'meetlink' => undef, 'pg_notify' => undef);
+	for my $table ('app_schema.sql', 'without foreign keys')
+	{
+		my $app = $table eq 'app_schema.sql';
+		my %database;
+		for my $name (sort keys %variants)
+		{
+			my $database = $database{$name} = 'insert_' . ($name =~ s/\W/_/r) . ($app ? '' : '_bare');
+			$server->application($database, 200);
+			$server->sql($database, $bare) unless $app;
+			if ($name eq 'meetlink')
+			{
+				$server->sql($database, 'create extension meetlink; select meetlink.attach(' . ($app ? '' : "'bare'") . ')');
+			}
+			$server->sql($database, sprintf $pg_notify, $app ? 'sessions' : 'bare') if $name eq 'pg_notify';
+		}
+		for my $clients (@clients)
+		{
+			my $result = interleaved("inserts by $clients clients, $table", $report->rounds,
+				map { my $database = $database{$_}; ($_ => sub { throughput($server, $database, $clients, $app) }) }
+				  'no trigger', 'meetlink', 'pg_notify');
+			my ($meetlink, $low, $high) = ratio($result->{'meetlink'}, $result->{'no trigger'});
+			my ($notify) = ratio($result->{'pg_notify'}, $result->{'no trigger'});
+			$report->row(
+				sprintf('single-row INSERT, %d clients, %s', $clients, $table),
+				sprintf('%.2f of no trigger (%.2f to %.2f); pg_notify trigger %.2f; no trigger %.0f/s', $meetlink, $low, $high, $notify, median(@{ $result->{'no trigger'} })),
+				($app ? '>= 0.85' : '>= 0.70'), $meetlink >= ($app ? 0.85 : 0.70));
+			$report->row(
+				sprintf('the same against the pg_notify trigger, %s', $table), sprintf('%.1f times', $meetlink / $notify),
+				($app ? '>= 2' : '>= 3'), $meetlink / $notify >= ($app ? 2 : 3)) if $clients == 64;
+		}
+	}
+
+	# one statement
+	my %database = ('no trigger' => 'bulk_plain', 'meetlink' => 'bulk_meetlink');
+	$server->application($_, 200) for values %database;
+	$server->sql($database{meetlink}, 'create extension meetlink; select meetlink.attach()');
+	$server->bookings($_, $rows) for values %database;
+	my $result = interleaved("one INSERT of $rows sessions", $report->rounds,
+		map { my $database = $database{$_}; ($_ => sub { statement($server, $database) }) } 'no trigger', 'meetlink');
+	my ($ratio, $low, $high) = ratio(@{$result}{ 'meetlink', 'no trigger' });
+	$report->row("one INSERT of $rows sessions, time", sprintf('%.2f of no trigger (%.2f to %.2f)', $ratio, $low, $high), '<= 1.3', $ratio <= 1.3);
+	return;
+}
+
+sub throughput
+{
+	my ($server, $database, $clients, $app) = @_;
+	my $script = File::Temp->new(SUFFIX => '.sql');
+	# a booking and its session, as the application makes them
+	print $script $app
+	  ? "with b as (insert into bookings (tutor_id, student_id, confirmed_start_at, confirmed_end_at) select t.id, s.id, now() + interval '1 day', now() + interval '25 hours'
+		from (select id from profiles where role = 'tutor' offset :client_id % 200 limit 1) t, (select id from profiles where role = 'student' offset :client_id % 200 limit 1) s returning *)
+		insert into sessions (booking_id, tutor_id, student_id, provider, scheduled_start_at, scheduled_end_at, duration_minutes)
+		select id, tutor_id, student_id, 'zoom', confirmed_start_at, confirmed_end_at, 60 from b;"
+	  : "$bare_insert;";
+	close $script;
+	my $output = qx($server->{bin}/pgbench -n -M prepared -c $clients -j 2 -T 3 -f $script -h $server->{folder} -U postgres $database 2>&1);
+	my ($tps) = $output =~ /tps = ([\d.]+)/ or die "pgbench: $output";
+	# what was flagged must not grow from round to round
+	$server->sql($database, 'truncate ' . ($app ? 'sessions, bookings cascade' : 'bare'));
+	return $tps;
+}
+
+sub statement
+{
+	my ($server, $database) = @_;
+	$server->sql($database, 'truncate sessions cascade; checkpoint');
+	my $began = time;
+	$server->sql($database, $server->book_statement(''));
+	return time - $began;
+}
+
+1;
