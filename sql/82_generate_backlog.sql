@@ -48,6 +48,7 @@ begin
         join meetlink.reason r on r.code = j.reason and r.scope = 'connection'
         join meetlink.connection c on c.owner = meetlink.owner_key(j.owner_id) and c.provider = j.provider
         where j.state = 'blocked' and c.usable and c.print is distinct from j.connection_print
+          and not exists (select from meetlink.provider_block b where b.provider = j.provider and b.reason = j.reason)
         $sql$;
 
     execute meetlink.fill($sql$
@@ -73,6 +74,12 @@ begin
     -- What is foreseeable of sessions that have no link yet: null reason means nothing speaks against it.
     execute meetlink.fill($sql$
         create view meetlink.outlook as
+        with blocked as (
+            select l.owner_id, l.provider, min(l.reason) filter (where r.scope = 'connection') as of_connection,
+                   min(l.reason) filter (where r.scope = 'provider') as of_provider
+            from meetlink.job l join meetlink.reason r on r.code = l.reason
+            where l.state = 'blocked' and r.scope <> 'session'
+            group by l.owner_id, l.provider)
         select * from (
             select s.id::text as session_id, s.owner::text as owner, s.provider, s.starts_at,
                    case when s.provider is null or s.provider not in ('google_meet', 'zoom') then 'unknown_provider'
@@ -81,23 +88,17 @@ begin
                         when not c.usable then coalesce(f.last_reason, 'connection_inactive')
                         when c.refresh_token is null and (c.expires_at is null or c.expires_at < s.starts_at) then 'token_missing'
                         when f.refresh_expires_at < s.starts_at then 'grant_revoked'
-                        else coalesce(case when j.state = 'blocked' then j.reason end, k.reason, b.reason, p.reason) end as reason
+                        else coalesce(case when j.state = 'blocked' then j.reason end, k.of_connection, b.reason, p.reason) end as reason
             from meetlink.unlinked s
             left join meetlink.job j on j.session_id = s.id::text
             {connection}
             left join meetlink.refresh f on f.owner_id = s.owner::text and f.provider = s.provider
             -- what stopped another session of this connection, or of this provider, will stop this one
-            left join (
-                select l.owner_id, l.provider, min(l.reason) as reason
-                from meetlink.job l join meetlink.reason r on r.code = l.reason
-                where l.state = 'blocked' and r.scope = 'connection'
-                group by l.owner_id, l.provider) k on k.owner_id = s.owner::text and k.provider = s.provider
+            left join blocked k on k.owner_id = s.owner::text and k.provider = s.provider
             left join meetlink.provider_block b on b.provider = s.provider
             left join (
-                select l.provider, min(l.reason) as reason
-                from meetlink.job l join meetlink.reason r on r.code = l.reason
-                where l.state = 'blocked' and r.scope = 'provider'
-                group by l.provider) p on p.provider = s.provider
+                select a.provider, min(a.of_provider) as reason
+                from blocked a group by a.provider) p on p.provider = s.provider
             where s.starts_at > now()) o
         where o.reason is not null
         $sql$, jsonb_build_object('connection', connection));

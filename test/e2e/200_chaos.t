@@ -40,7 +40,7 @@ my @tutors = map {
 		sql => sub { $pair->sql(@_) }, standin => $standin, key => 'test key', name => "Tutor$number", provider => $provider,
 		# most accounts forgive a refresh whose answer got lost; the first does not
 		account_options => $provider eq 'zoom' ? { rotation_grace_s => $number == 1 ? 0 : 86400, daily_limit => 0 } : {})
-} 1 .. 10;
+} 1 .. 10 + $seconds / 10;    # enough for the daily budgets of Zoom accounts
 $_->start for @daemons;
 my $chaos = Meetlink::Chaos->new(seed => $seed, pair => $pair, standin => $standin, daemons => \@daemons, tutors => \@tutors);
 
