@@ -126,6 +126,8 @@ create table meetlink.refresh (
     last_detail        text,
     refresh_expires_at timestamptz,
     refreshed_at       timestamptz,
+    asked_with         bigint,
+    lost_with          bigint,
     primary key (owner_id, provider),
     constraint refresh_lease check ((held_by is null) = (lease_until is null))
 );
@@ -134,6 +136,9 @@ comment on table meetlink.refresh is
     'Who may refresh a connection''s tokens right now (a fenced lease), and the outcome of the last refresh (private).';
 comment on column meetlink.refresh.last_reason is 'Null when the last refresh succeeded.';
 comment on column meetlink.refresh.refreshed_at is 'When a refresh succeeded last: the refresh token was used then.';
+comment on column meetlink.refresh.asked_with is 'Fingerprint of the connection that the holder of the lease asks the provider with.';
+comment on column meetlink.refresh.lost_with is
+    'Fingerprint of a connection whose refresh was asked for without a known answer: its refresh token may be used up.';
 comment on column meetlink.refresh.refresh_expires_at is
     'When the refresh token dies, as far as the provider said (PROVIDERS.md 1.1, refresh_token_expires_in).';
 

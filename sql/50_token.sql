@@ -2,10 +2,12 @@
 -- only while the lease is its own and the stored tokens are still the ones it read, because the
 -- application refreshes the same rows. No transaction stays open while the provider is asked.
 
--- Takes the lease if nobody holds it, and always says what is stored now. Runs as the daemon.
+-- Takes the lease if nobody holds it, and always says what is stored now. response_lost: these very tokens were
+-- sent to the provider before, and what it answered never arrived (or died with its daemon). Runs as the daemon.
 create function meetlink.begin_refresh(daemon_id bigint, owner_id text, provider text, lease interval)
 returns table (granted boolean, fence bigint, connection_found boolean, connection_usable boolean,
-               access_token text, refresh_token text, token_expires_at timestamptz, connection_print bigint)
+               access_token text, refresh_token text, token_expires_at timestamptz, connection_print bigint,
+               response_lost boolean)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 begin
@@ -19,6 +21,7 @@ begin
     order by k.usable desc limit 1;
     connection_found := found;
     connection_usable := coalesce(connection_usable, false);
+    response_lost := granted and meetlink.ask_with(owner_id, provider, fence, connection_print);
     return next;
 end
 $$;
@@ -31,7 +34,8 @@ begin
     insert into meetlink.refresh as r (owner_id, provider, fence, held_by, lease_until)
     values (take_refresh_lease.owner_id, take_refresh_lease.provider, 1, daemon_id, clock_timestamp() + lease)
     on conflict on constraint refresh_pkey do update
-    set fence = r.fence + 1, held_by = excluded.held_by, lease_until = excluded.lease_until
+    set fence = r.fence + 1, held_by = excluded.held_by, lease_until = excluded.lease_until, asked_with = null,
+        lost_with = coalesce(r.asked_with, r.lost_with)  -- only a holder that never came back left it
     where r.held_by is null or r.lease_until < clock_timestamp()
        or not exists (select from meetlink.daemon d where d.id = r.held_by)
     returning true, r.fence into granted, fence;
@@ -40,10 +44,20 @@ begin
 end
 $$;
 
+-- Notes what the holder of the lease is about to ask with; whether an answer to just that was lost before.
+create function meetlink.ask_with(owner_id text, provider text, fence bigint, connection_print bigint) returns boolean
+language sql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+    update meetlink.refresh r set asked_with = ask_with.connection_print
+    where r.owner_id = ask_with.owner_id and r.provider = ask_with.provider and r.fence = ask_with.fence
+    returning coalesce(r.lost_with = ask_with.connection_print, false)
+$$;
+
 -- The outcome of a refresh (null reason: it succeeded), and the end of its lease. False: the lease was no
 -- longer this daemon's. Whether the provider accepts the application's secret is learnt here.
 create function meetlink.finish_refresh(
-    daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text, refresh_expires_in interval)
+    daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text, refresh_expires_in interval,
+    answer_lost boolean default false)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
@@ -54,7 +68,10 @@ begin
         known_reason := 'internal_defect';  -- a daemon of another version
     end if;
     update meetlink.refresh r
-    set held_by = null, lease_until = null, last_at = clock_timestamp(),
+    set held_by = null, lease_until = null, last_at = clock_timestamp(), asked_with = null,
+        lost_with = case when finish_refresh.reason is null then null
+                         when answer_lost then coalesce(r.asked_with, r.lost_with)
+                         else r.lost_with end,
         refreshed_at = case when finish_refresh.reason is null then clock_timestamp() else r.refreshed_at end,
         last_reason = known_reason, last_detail = finish_refresh.detail,
         refresh_expires_at = case when finish_refresh.reason is null
@@ -80,10 +97,30 @@ create function meetlink.release_refresh(daemon_id bigint, owner_id text, provid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
 begin
-    update meetlink.refresh r set held_by = null, lease_until = null
+    update meetlink.refresh r set held_by = null, lease_until = null, asked_with = null
     where r.owner_id = release_refresh.owner_id and r.provider = release_refresh.provider
       and r.held_by = daemon_id and r.fence = release_refresh.fence;
     return found;
+end
+$$;
+
+-- A holder whose lease ran out before it could store (the database was away, the row was locked) has the only
+-- refresh token that still works, once the provider has rotated it. As long as nobody stored another one it
+-- becomes the current refresher again, and the fence of whoever took the lease meanwhile is void (rule 4).
+create function meetlink.retake_refresh(
+    daemon_id bigint, owner_id text, provider text, fence bigint, refresh_expires_in interval)
+returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+declare
+    taken bigint;
+begin
+    update meetlink.refresh r
+    set fence = r.fence + 1, held_by = daemon_id, lease_until = clock_timestamp()
+    where r.owner_id = retake_refresh.owner_id and r.provider = retake_refresh.provider
+      and r.fence > retake_refresh.fence
+    returning r.fence into taken;
+    return found and meetlink.finish_refresh(daemon_id, owner_id, provider, taken, null, null, refresh_expires_in);
 end
 $$;
 
@@ -100,7 +137,15 @@ begin
     if current_setting('synchronous_commit') in ('off', 'local') then
         perform set_config('synchronous_commit', 'on', true);
     end if;
-    stored := meetlink.finish_refresh(daemon_id, owner_id, provider, fence, null, null, refresh_expires_in)
+    stored := meetlink.finish_refresh(daemon_id, owner_id, provider, fence, null, null, refresh_expires_in);
+    if not stored and refresh is distinct from was_refresh
+       and exists (select from meetlink.connection k
+                   where k.owner = meetlink.owner_key(store_tokens.owner_id) and k.provider = store_tokens.provider
+                     and k.usable and k.access_token is not distinct from was_access
+                     and k.refresh_token is not distinct from was_refresh) then
+        stored := meetlink.retake_refresh(daemon_id, owner_id, provider, fence, refresh_expires_in);
+    end if;
+    stored := stored
               and meetlink.write_tokens(owner_id, provider, was_access, was_refresh, access, refresh,
                                         clock_timestamp() + expires_at_in);
     select k.access_token, k.refresh_token, k.expires_at, k.usable, k.print
@@ -114,12 +159,14 @@ end
 $$;
 
 -- A refresh that failed, or (null reason) that turned out not to be needed; the tokens stay as they are.
-create function meetlink.end_refresh(daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text)
+-- answer_lost: the provider may have carried it out.
+create function meetlink.end_refresh(
+    daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text, answer_lost boolean default false)
 returns void
 language sql volatile set search_path = pg_catalog, pg_temp as
 $$
     select case when reason is null then meetlink.release_refresh(daemon_id, owner_id, provider, fence)
-                else meetlink.finish_refresh(daemon_id, owner_id, provider, fence, reason, detail, null) end
+                else meetlink.finish_refresh(daemon_id, owner_id, provider, fence, reason, detail, null, answer_lost) end
 $$;
 
 -- The same tokens, encrypted anew (meetlinkd --reencrypt). Under the lease: whoever has sent the refresh token

@@ -56,8 +56,10 @@ begin
         where j.provider = block_provider.provider and j.state in ('due', 'waiting')
         for update skip locked)
     update meetlink.job j
-    set state = 'blocked', reason = block_provider.reason, stage = 'token', detail = block_provider.detail,
-        http_status = null, provider_code = null, connection_print = null
+    set state = 'blocked', reason = block_provider.reason,
+        stage = case block_provider.reason when 'client_rejected' then 'token'
+                                           when 'provider_not_configured' then 'claim' else 'create' end,
+        detail = block_provider.detail, http_status = null, provider_code = null, connection_print = null
     from mine m where j.session_id = m.session_id;
 end
 $$;
@@ -82,6 +84,18 @@ begin
 end
 $$;
 
+-- A missing scope may be one tutor's old consent, or the application's. It is the application's when several
+-- tutors run into it and nobody gets a link.
+create function meetlink.is_the_applications(provider text, reason text) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp as
+$$
+    select (select count(distinct j.owner_id) >= 3 from meetlink.job j
+            where j.state = 'blocked' and j.provider = is_the_applications.provider and j.reason = is_the_applications.reason)
+       and not exists (select from meetlink.attempt a
+                       where a.finished_at > clock_timestamp() - interval '10 minutes'
+                         and a.provider = is_the_applications.provider and a.outcome in ('linked', 'adopted'))
+$$;
+
 -- What outcomes of jobs say about their providers. A link proves that the application is accepted by the API;
 -- that its secret is accepted is proved by a refresh alone (meetlink.finish_refresh).
 create function meetlink.judge_providers(outcomes jsonb, held meetlink.job[]) returns void
@@ -92,18 +106,23 @@ declare
 begin
     for r in
         select j.provider, max(o.reason) filter (where o.outcome = 'failed' and k.scope = 'provider' and k.disposition = 'block') as reason,
-               max(o.detail) filter (where k.scope = 'provider' and k.disposition = 'block') as detail,
-               bool_or(o.outcome = 'linked') as linked
+               max(o.detail) filter (where o.outcome = 'failed' and k.disposition = 'block') as detail,
+               bool_or(o.outcome = 'linked') as linked,
+               bool_or(o.reason = 'app_scope_missing') as lacks_scope
         from jsonb_to_recordset(outcomes) as o(claim_id bigint, outcome text, reason text, detail text)
         join unnest(held) j on j.claim_id = o.claim_id
         left join meetlink.reason k on k.code = o.reason
-        where j.provider is not null and (o.outcome = 'linked' or k.scope = 'provider')
+        where j.provider is not null and (o.outcome = 'linked' or k.scope = 'provider' or k.code = 'app_scope_missing')
         group by j.provider
     loop
+        if r.reason is null and r.lacks_scope and not coalesce(r.linked, false)
+           and meetlink.is_the_applications(r.provider, 'app_scope_missing') then
+            r.reason := 'app_scope_missing';
+        end if;
         if r.reason is not null then
             perform meetlink.block_provider(r.provider, r.reason, r.detail);
         elsif r.linked and exists (select from meetlink.provider_block b where b.provider = r.provider) then
-            perform meetlink.unblock_provider(r.provider, '{api_disabled}');
+            perform meetlink.unblock_provider(r.provider, '{api_disabled,app_scope_missing}');
         end if;
     end loop;
 end
@@ -122,7 +141,7 @@ begin
         update meetlink.job j set state = 'due', due_at = clock_timestamp()
         where j.session_id = (
             select l.session_id from meetlink.job l join meetlink.reason r on r.code = l.reason
-            where l.state = 'blocked' and l.provider = b.provider and r.scope = 'provider'
+            where l.state = 'blocked' and l.provider = b.provider and (r.scope = 'provider' or l.reason = b.reason)
             order by l.starts_at limit 1 for update of l skip locked);
         if found then
             update meetlink.provider_block p set probe_at = clock_timestamp() + interval '1 minute'

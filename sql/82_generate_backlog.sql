@@ -48,6 +48,7 @@ begin
         join meetlink.reason r on r.code = j.reason and r.scope = 'connection'
         join meetlink.connection c on c.owner = meetlink.owner_key(j.owner_id) and c.provider = j.provider
         where j.state = 'blocked' and c.usable and c.print is distinct from j.connection_print
+          and not exists (select from meetlink.provider_block b where b.provider = j.provider and b.reason = j.reason)
         $sql$;
 
     execute meetlink.fill($sql$

@@ -29,7 +29,7 @@ begin
                coalesce(j.blocked, 0) as blocked_sessions, coalesce(j.jobs, 0) as sessions_without_link,
                coalesce(s.upcoming, 0) as upcoming_sessions, s.next_start as next_session_at,
                case when not c.usable or j.blocked > 0 then coalesce(j.next_start, s.next_start)
-                    when c.refresh_token is null then c.expires_at
+                    when coalesce(c.refresh_token, '') = '' then c.expires_at
                     else d.dies_at end as hurts_at,
                r.code as reason, r.acts, r.advice
         from meetlink.connection c
@@ -44,7 +44,7 @@ begin
         cross join lateral (
             select greatest(f.refreshed_at, c.expires_at - interval '1 hour') as used_at) u
         cross join lateral (
-            select case when c.refresh_token is null then null
+            select case when coalesce(c.refresh_token, '') = '' then null
                         when f.refresh_expires_at > coalesce(u.used_at, '-infinity') then f.refresh_expires_at
                         when c.provider = 'zoom' then u.used_at + interval '90 days'
                         when c.provider = 'google_meet' then u.used_at + interval '6 months' end as dies_at) d

@@ -16,7 +16,10 @@ extern "C"
 	extern PGDLLEXPORT Datum meetlink_doorbell(PG_FUNCTION_ARGS);
 }
 
-/* In the order of sql/32_doorbell.sql. */
+/*
+ * In the order of sql/32_doorbell.sql. New ones go to the end: the SQL may be newer than this library,
+ * which is what health() wants to know then, so what it does not know is null.
+ */
 enum Column : int
 {
 	column_mode,
@@ -27,8 +30,9 @@ enum Column : int
 	column_hint,
 	column_library_version,
 	column_version_hint,
-	columns
 };
+
+static constexpr int most_columns = 32;
 
 struct Problem
 {
@@ -83,15 +87,17 @@ meetlink_doorbell(PG_FUNCTION_ARGS)
 	const char *installed = InstalledVersion();
 	const bool differs = installed != nullptr && strcmp(installed, library_version) != 0;
 	TupleDesc descriptor;
-	Datum values[columns] = {};
-	bool nulls[columns] = {};
+	Datum values[most_columns] = {};
+	bool nulls[most_columns];
 
 	if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE ||
-		descriptor->natts != columns)
+		descriptor->natts > most_columns)
 		elog(ERROR, "meetlink.doorbell() is not declared as this library expects");
+	memset(nulls, true, sizeof(nulls));
 
 	SetText(state.heard ? "preload" : "notify", &values[column_mode], &nulls[column_mode]);
 	values[column_preloaded] = BoolGetDatum(state.preloaded);
+	nulls[column_preloaded] = false;
 	SetPid(state.launcher_pid, &values[column_launcher], &nulls[column_launcher]);
 	SetPid(state.worker_pid, &values[column_worker], &nulls[column_worker]);
 	SetText(problem.what, &values[column_problem], &nulls[column_problem]);

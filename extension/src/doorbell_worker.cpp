@@ -16,7 +16,7 @@
 
 extern "C"
 {
-#include "commands/dbcommands.h" /* get_database_name, in lsyscache.h since 18 */
+#include "commands/dbcommands.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
@@ -69,6 +69,17 @@ TellVersion(Bell *bell)
 			 errhint("%s", VersionHint(installed))));
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+}
+
+/* Whatever postgresql.conf or ALTER DATABASE says for sessions. */
+static void
+Configure()
+{
+	/* A hint need not be on disk, nor on a standby, before it is given. */
+	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	/* A NOTIFY waits for those of bookings that send their own. */
+	SetConfigOption("lock_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
 }
 
 static void
@@ -136,8 +147,7 @@ meetlink_doorbell_worker_main(Datum database)
 	/* Sessions that were there before connections were disallowed still book. */
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid,
 											  BGWORKER_BYPASS_ALLOWCONN);
-	/* A hint need not be on disk, nor on a standby, before it is given. */
-	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	Configure();
 	pgstat_report_activity(STATE_IDLE, nullptr);
 	Answer(bell);
 }

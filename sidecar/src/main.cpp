@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "base/what.hpp"
+#include "base/wiping_memory.hpp"
 #include "config/command_line.hpp"
 #include "config/load.hpp"
 #include "config/report.hpp"
@@ -39,10 +40,13 @@ void watch_signals(asio::signal_set& signals, daemon::Daemon& meetlinkd, bool st
         });
 }
 
-int run(const config::Config& config, daemon::Mode mode)
+int run(config::Config& config, daemon::Mode mode)
 {
     asio::io_context loop{1};  // one thread
     daemon::Daemon meetlinkd{loop, config, mode};
+    // the cipher has derived its keys
+    config.tokens.encryption_key = {};
+    config.tokens.previous_keys.clear();
     asio::signal_set signals{loop, SIGTERM, SIGINT, SIGHUP};
     watch_signals(signals, meetlinkd, false);
 
@@ -64,6 +68,7 @@ int run(const config::Config& config, daemon::Mode mode)
 
 int main(int argc, char** argv)
 {
+    wipe_freed_memory();
     const auto asked = config::parse_command_line(argc, argv, version);
     if (const auto* answered = std::get_if<config::Exit>(&asked)) {
         std::cout << answered->out;
@@ -72,13 +77,13 @@ int main(int argc, char** argv)
     }
     const auto& command = std::get<config::Command>(asked);
 
-    const auto read = config::load(command.config_file, config::current_environment());
+    auto read = config::load(command.config_file, config::current_environment());
     if (const auto* wrong = std::get_if<config::Errors>(&read)) {
         std::cerr << config::render("error", wrong->errors)
                   << config::render("warning", wrong->warnings);
         return daemon::exit_unusable;
     }
-    const auto& loaded = std::get<config::Loaded>(read);
+    auto& loaded = std::get<config::Loaded>(read);
     std::cerr << config::render("warning", loaded.warnings);
     if (command.check) {
         std::cout << config::effective_values(loaded);

@@ -12,7 +12,8 @@ use Meetlink::Connection;
 use Meetlink::Database;
 use Meetlink::Wait qw(wait_until);
 
-my $node = start_server('preload', preload => 1);
+my $node = start_server('preload', preload => 1, init => { allows_streaming => 1 },
+	conf => "synchronous_standby_names = 'nobody'\nsynchronous_commit = local");
 my $app = Meetlink::Connection->new($node);
 my $other = Meetlink::Connection->new($node);
 my $listener = Meetlink::Connection->new($node);
@@ -123,6 +124,30 @@ for my $round (1 .. 100)
 }
 is($found, 400, '100 times four bookings at once are all found by who waits for notifications');
 
+# A worker that is terminated between taking the ring and its NOTIFY: held there by a transaction that waits for
+# a standby, at its commit, with the lock that NOTIFY takes.
+my $waiting = Meetlink::Connection->new($node);
+my $waiting_pid = $waiting->query('create table public.waiting (); select pg_backend_pid()');
+$waiting->query('set synchronous_commit = on');
+$waiting->start('begin; insert into public.waiting default values; notify elsewhere; commit');
+my $held = sub {
+	my $not = $_[0] // 0;
+	return wait_until('a worker waits for the lock',
+		sub { $other->query("select pid from pg_stat_activity where backend_type = 'meetlink doorbell' and wait_event_type = 'Lock' and pid <> $not") });
+};
+wait_until('a commit waits for a standby', sub { $other->query("select wait_event from pg_stat_activity where pid = $waiting_pid") eq 'SyncRep' });
+more_heard();
+$app->query(book());
+my $terminated = $held->();
+$other->query("select pg_terminate_backend($terminated)");
+isnt($held->($terminated), $terminated, 'a worker that is terminated with the ring in its hand hands it on');
+$app->query(book());
+is(more_heard(), 0, 'bookings do not wait for that lock');
+$other->query("select pg_cancel_backend($waiting_pid)");    # it commits nevertheless
+$waiting->result;
+ok(heard(), 'and the next one answers it');
+ok(heard(), 'as well as what was booked meanwhile');
+
 # the launcher
 my $launcher = pid_of('doorbell launcher');
 $other->query(sprintf $terminate, 'doorbell launcher');
@@ -133,6 +158,7 @@ wait_until('the launcher is there again', sub { $app->query('select launcher is 
 # a crash
 $app->query(book());
 kill 'KILL', wait_until('there is a worker', sub { $app->query('select worker from meetlink.doorbell()') });
+wait_until('the server has crashed', sub { !eval { $app->query('select'); 1 } });
 wait_until('the server is back', sub { eval { $app = Meetlink::Connection->new($node); $app->query('select launcher is not null from meetlink.doorbell()') eq 't' } });
 $_ = Meetlink::Connection->new($node) for $other, $listener;
 $listener->query('listen meetlink');

@@ -25,7 +25,7 @@ select is((select (connection_found, connection_usable)::text from meetlink.begi
 -- storing
 select is((select (stored, access_token)::text from meetlink.store_tokens(:second, :'ada', 'zoom', 1, 'first-access', 'first-refresh', 'x', 'x', '1 hour', null)),
     '(f,first-access)', 'another daemon may not store');
-select is((select stored from meetlink.store_tokens(:first, :'ada', 'zoom', 0, 'first-access', 'first-refresh', 'x', 'x', '1 hour', null)), false,
+select is((select stored from meetlink.store_tokens(:first, :'ada', 'zoom', 0, 'first-access', 'first-refresh', 'x', 'first-refresh', '1 hour', null)), false,
     'nor one with an old fence');
 select ok(stored and access_token = 'second-access' and refresh_token = 'second-refresh' and connection_usable and connection_print = print()
           and token_expires_at between clock_timestamp() + '59 minutes' and clock_timestamp() + '1 hour', 'the holder may')
@@ -53,13 +53,49 @@ select is((select token_expires_at from public.tutor_video_provider_connections)
 -- a lease that is over, or whose daemon is forgotten
 select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '-1 ms') \gset
 select is((select (granted, fence = :fence + 1)::text from meetlink.begin_refresh(:second, :'ada', 'zoom', '1 minute')), '(t,t)', 'a lease that is over is taken by the next');
-select is((select stored from meetlink.store_tokens(:first, :'ada', 'zoom', :fence, 'third-access', 'third-refresh', 'x', 'x', '1 hour', null)), false, 'the former holder stores nothing');
+select is((select stored from meetlink.store_tokens(:first, :'ada', 'zoom', :fence, 'third-access', 'third-refresh', 'x', 'third-refresh', '1 hour', null)), false,
+    'the former holder stores nothing');
 select meetlink.end_refresh(:second, :'ada', 'zoom', :fence + 1, 'provider_timeout', 'no answer') \g /dev/null
 select is((select (held_by, last_reason, last_detail)::text from meetlink.refresh where owner_id = :'ada' and provider = 'zoom'), '(,provider_timeout,"no answer")',
     'a refresh that failed says why, and ends its lease');
 select is((select granted from meetlink.begin_refresh(999999, :'ada', 'zoom', '1 hour')), true, 'a daemon that is forgotten');
 select is((select granted from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute')), true, 'holds no lease');
 update meetlink.refresh set held_by = null, lease_until = null;
+
+-- rotated, and late: the former holder has the only refresh token that works, so it takes the lease back
+select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '-1 ms') \gset
+select fence as taken from meetlink.begin_refresh(:second, :'ada', 'zoom', '1 minute') \gset
+select is((select stored from meetlink.store_tokens(:first, :'ada', 'zoom', :fence, 'other-access', 'third-refresh', 'x', 'x', '1 hour', null)), false,
+    'not if the tokens have changed meanwhile');
+select is((select (held_by, fence)::text from meetlink.refresh where owner_id = :'ada' and provider = 'zoom'), format('(%s,%s)', :second, :taken), 'then the lease stays where it is');
+select is((select (stored, access_token)::text from meetlink.store_tokens(:first, :'ada', 'zoom', :fence, 'third-access', 'third-refresh', 'late-access', 'late-refresh', '1 hour', null)),
+    '(t,late-access)', 'a rotated token that comes late is kept');
+select is((select held_by from meetlink.refresh where owner_id = :'ada' and provider = 'zoom'), null, 'nobody holds the lease now');
+select is(meetlink.disconnect(:second, :'ada', 'zoom', :taken, 'late-access', 'late-refresh', 'grant_revoked', 'gone'), false, 'and who had taken it cannot mark the connection');
+select is((select (stored, access_token)::text from meetlink.store_tokens(:second, :'ada', 'zoom', :taken, 'third-access', 'third-refresh', 'x', 'x', '1 hour', null)),
+    '(f,late-access)', 'nor store tokens of its own: it gets those that are stored');
+update public.tutor_video_provider_connections set access_token_encrypted = 'third-access', refresh_token_encrypted = 'third-refresh';
+
+-- an answer that never arrived is remembered, with the tokens that were sent
+create function begun(daemon bigint) returns text language sql as
+$$ select format('%s %s', case when granted then 'granted' else 'busy' end, case when response_lost then 'lost' else '-' end)
+   from meetlink.begin_refresh(daemon, fixture.ada()::text, 'zoom', '1 minute') $$;
+select is(begun(:first), 'granted -', 'nothing was lost so far');
+update meetlink.refresh set lease_until = now() - interval '1 ms' where owner_id = :'ada' and provider = 'zoom';
+select is(begun(:second), 'granted lost', 'a holder that never came back may have used the refresh token up');
+select meetlink.end_refresh(:second, :'ada', 'zoom', fence, null, null) from meetlink.refresh where owner_id = :'ada' and provider = 'zoom' \g /dev/null
+select is(begun(:second), 'granted lost', 'which stays so when the next one does not ask');
+select meetlink.end_refresh(:second, :'ada', 'zoom', fence, 'rate_limited', 'HTTP 429') from meetlink.refresh where owner_id = :'ada' and provider = 'zoom' \g /dev/null
+select is(begun(:second), 'granted lost', 'or gets an answer that says nothing of it');
+update public.tutor_video_provider_connections set access_token_encrypted = 'reconnected', refresh_token_encrypted = 'reconnected';
+select is(begun(:first), 'busy -', 'the lease lasts');
+select meetlink.end_refresh(:second, :'ada', 'zoom', fence, null, null) from meetlink.refresh where owner_id = :'ada' and provider = 'zoom' \g /dev/null
+select is(begun(:first), 'granted -', 'other tokens were never sent');
+select meetlink.end_refresh(:first, :'ada', 'zoom', fence, 'provider_timeout', 'no answer', true) from meetlink.refresh where owner_id = :'ada' and provider = 'zoom' \g /dev/null
+select is(begun(:first), 'granted lost', 'until an answer to them is lost too');
+select stored from meetlink.refresh r, meetlink.store_tokens(:first, :'ada', 'zoom', r.fence, 'reconnected', 'reconnected', 'third-access', 'third-refresh', '1 hour', null)
+where r.owner_id = :'ada' and r.provider = 'zoom' \g /dev/null
+select is((select lost_with from meetlink.refresh where owner_id = :'ada' and provider = 'zoom'), null, 'a refresh that succeeds settles it');
 
 -- rule 6: on disk before it is used, whatever the session's setting is
 select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gset

@@ -108,6 +108,39 @@ update meetlink.provider_block set probe_at = clock_timestamp();
 select meetlink.housekeep(:first, 0, null) \g /dev/null
 select is((select count(*) from meetlink.provider_block), 0::bigint, 'a block without a job to probe with does not last');
 
+-- a scope that is missing: of one tutor, or of the application
+delete from public.sessions;
+insert into public.profiles (id, role, full_name)
+select ('30000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'tutor', n from generate_series(1, 6) n;
+select fixture.connect(p.id), fixture.book(100 + p.full_name::integer, tutor => p.id, ahead => p.full_name::integer * interval '1 hour')
+from public.profiles p where p.id::text like '3%' \g /dev/null
+create function settle_next(outcome jsonb) returns text language plpgsql as $$
+declare
+    c record;
+begin
+    select * into strict c from meetlink.claim((select max(id) from meetlink.daemon where name = 'first'), 1, '1 minute', '{/google_meet}');
+    perform * from meetlink.settle((select max(id) from meetlink.daemon where name = 'first'),
+        jsonb_build_array(jsonb_build_object('session_id', c.session_id, 'claim_id', c.claim_id, 'connection_print', c.connection_print,
+                                             'stage', 'create') || outcome));
+    return (select count(*) from meetlink.job j where j.state = 'blocked' and j.reason = 'app_scope_missing');
+end $$;
+\set lacking '{"outcome": "failed", "reason": "app_scope_missing", "http_status": 400, "provider_code": "4711"}'
+select is(settle_next(:'lacking'), '1', 'one tutor whose consent lacks a scope is one tutor');
+select is(settle_next(:'lacking'), '2', 'and so are two');
+select is(settle_next(:'lacking'), '6', 'three in a row, and nobody with a link: it is the application, and nobody else asks');
+select is((select reason from meetlink.provider_block where provider = 'zoom'), 'app_scope_missing', 'it shows as the provider''s block');
+select is((select unblocked from meetlink.sweep()), 0, 'which the sweep leaves alone');
+update meetlink.provider_block set probe_at = clock_timestamp();
+select meetlink.housekeep(:first, 0, null), meetlink.housekeep(:first, 0, null) \g /dev/null
+select is((select count(*) from meetlink.job where state = 'due' and provider = 'zoom'), 1::bigint, 'one job a minute asks');
+select is(settle_next('{"outcome": "linked", "join_url": "https://zoom.us/j/1", "external_id": "1"}'), '0', 'a link proves that it is mended: all are due');
+select is(settle_next(:'lacking') || settle_next(:'lacking') || settle_next(:'lacking'), '123', 'and from then on a tutor who lacks it is one tutor again');
+select is((select count(*) from meetlink.provider_block), 0::bigint, 'who stops nobody');
+select fixture.connect(owner_id::uuid, tokens => 'consented') from meetlink.job where state = 'blocked' and reason = 'app_scope_missing' limit 1 \g /dev/null
+select is((select count(*) from meetlink.job where state = 'blocked' and reason = 'app_scope_missing'), 2::bigint, 'and is helped by a reconnect');
+delete from public.sessions;
+delete from public.tutor_video_provider_connections where tutor_id::text like '3%';
+
 -- re-encryption
 select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gset
 select is(meetlink.replace_ciphertext(:first, :'ada', 'zoom', :fence + 1, 'x', 'y', 'x2', 'y2'), false, 'ciphertexts are replaced under the lease alone');
@@ -120,8 +153,8 @@ select ok(access_token = 'x2' and refresh_token = 'y2' and expires_at > now() + 
 insert into public.bookings (id, tutor_id, student_id, status)
 select gen_random_uuid(), fixture.ada(), '00000000-0000-0000-0000-00000000000c', 'PENDING' from generate_series(1, 5000);
 insert into public.sessions (booking_id, tutor_id, student_id, provider, scheduled_start_at, scheduled_end_at, duration_minutes)
-select b.id, b.tutor_id, b.student_id, 'zoom', now() + interval '1 day', now() + interval '25 hours', 60
-from public.bookings b where b.confirmed_start_at is null;
+select b.id, b.tutor_id, b.student_id, 'zoom', now() + n * interval '1 minute', now() + n * interval '1 minute' + interval '1 hour', 60
+from (select b.*, 60 + (row_number() over () * 7919) % 10007 as n from public.bookings b where b.confirmed_start_at is null) b;
 update meetlink.job set state = 'blocked', reason = 'grant_revoked' where provider = 'zoom' and state = 'due';
 select count(*) as blocked, clock_timestamp() as began from meetlink.job where state = 'blocked' \gset
 begin;
@@ -130,6 +163,10 @@ select is((select count(*) from meetlink.job where state = 'blocked'), 0::bigint
     format('%s blocked jobs of one owner are due in the transaction of the reconnect, in %s ms', :'blocked',
            round(1000 * extract(epoch from clock_timestamp() - :'began'))));
 commit;
+select ok(array_agg(c.starts_at order by c.ordinality) = (select array_agg(n.starts_at order by n.starts_at) from (
+              select s.starts_at from meetlink.session s where s.provider = 'zoom' and s.wanted order by s.starts_at limit 50) n),
+    'and the next 50 claims are the 50 sessions that begin soonest, in that order')
+from meetlink.claim(:first, 50, '1 minute', '{/google_meet}') with ordinality c;
 
 -- as the daemon's role
 set role meetlink_sidecar;

@@ -107,6 +107,26 @@ TEST(CircuitBreaker, AProbeThatNeverReachedTheProviderIsRepeated)
     EXPECT_EQ(breaker.state(start + 2s), CircuitBreaker::State::half_open);
 }
 
+TEST(CircuitBreaker, OneRefusalOfTheApplicationOpensItForAll)
+{
+    CircuitBreaker breaker{quick};
+    EXPECT_TRUE(breaker.failed(start, true)) << "every other call would be refused too";
+    EXPECT_FALSE(breaker.admit(start));
+    EXPECT_EQ(breaker.probe_at(), start + 2s);
+    EXPECT_FALSE(breaker.failed(start + 1s, true)) << "a call from before it opened";
+    ASSERT_TRUE(breaker.admit(start + 2s));
+    EXPECT_TRUE(breaker.failed(start + 2s, true));
+    EXPECT_EQ(breaker.probe_at(), start + 6s);
+}
+
+TEST(Reasons, OneRefusalIsEnoughWhenItIsTheApplicationThatIsRefused)
+{
+    EXPECT_TRUE(rejects_the_application(Reason::client_rejected));
+    EXPECT_TRUE(rejects_the_application(Reason::api_disabled));
+    EXPECT_FALSE(rejects_the_application(Reason::provider_unavailable)) << "one 5xx is no outage";
+    EXPECT_FALSE(rejects_the_application(Reason::grant_revoked));
+}
+
 TEST(Reasons, OnlyWhatOtherCallsWouldShareOpensTheBreaker)
 {
     EXPECT_TRUE(concerns_the_provider(Reason::network_error));
@@ -182,6 +202,66 @@ TEST_F(LimitsTest, AnOpenBreakerGivesJobsBackAndSkipsTheProvider)
     EXPECT_EQ(open[0]["reason"], "provider_unavailable");
     EXPECT_GE(open[0]["open_s"].asInt(), 10);
     EXPECT_EQ(open[0]["retry_in_s"], 0) << "its probe may go out";
+}
+
+/// A breaker that waits for a probe as soon as it has opened.
+class ProbeTest : public testing::Test {
+protected:
+    std::optional<Limits::Permit> enter(const std::string& owner)
+    {
+        std::optional<Limits::Permit> got;
+        boost::asio::co_spawn(loop_, limits_.enter({.owner_id = owner, .provider = "zoom"}),
+                              [&](const std::exception_ptr&, std::optional<Limits::Permit> permit) {
+                                  if (permit) {
+                                      got.emplace(std::move(*permit));
+                                  }
+                              });
+        loop_.restart();
+        loop_.poll();
+        return got;
+    }
+
+    boost::asio::io_context loop_;
+    Limits limits_{loop_.get_executor(),
+                   {{"zoom", {.max_per_connection = 1, .max_per_second = 1000}}},
+                   {.threshold = 3, .first_wait = 0s, .longest_wait = 0s}};
+};
+
+Failure rejected()
+{
+    Failure failure;
+    failure.reason = Reason::client_rejected;
+    return failure;
+}
+
+TEST_F(ProbeTest, OneJobAtATimeTriesAProviderThatRefusedTheApplication)
+{
+    enter("ann")->failed(rejected());
+    EXPECT_EQ(limits_.awaiting_probe(Limits::Clock::now()), std::vector<std::string>{"/zoom"});
+    auto probe = enter("ann");
+    ASSERT_TRUE(probe);
+    EXPECT_FALSE(enter("ben"));
+    EXPECT_FALSE(enter("ben")) << "a job that was turned away does not end the probe";
+    probe->succeeded();
+    EXPECT_TRUE(enter("ben"));
+    EXPECT_TRUE(limits_.awaiting_probe(Limits::Clock::now()).empty());
+}
+
+TEST_F(ProbeTest, AProbeThatEndsWithoutAskingIsFollowedByAnother)
+{
+    enter("ann")->failed(rejected());
+    EXPECT_TRUE(enter("ann")) << "and given back unused";
+    EXPECT_TRUE(enter("ben"));
+}
+
+TEST_F(ProbeTest, WhatConcernsOneTutorProvesThatTheProviderWorks)
+{
+    enter("ann")->failed(rejected());
+    Failure own;
+    own.reason = Reason::grant_revoked;
+    enter("ben")->failed(own);
+    auto first = enter("ann");
+    EXPECT_TRUE(first && enter("ben")) << "closed";
 }
 
 TEST_F(LimitsTest, ClosingGivesBackWhatWaits)

@@ -78,5 +78,14 @@ TEST(Detail, NoAnswerSaysSo)
               "bytes received");
 }
 
+TEST(ErrorCode, ATokenThatIsEchoedAsACodeIsNone)
+{
+    EXPECT_EQ(clean_code("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
+    EXPECT_EQ(clean_code("rate_limit_exceeded"), "rate_limit_exceeded");
+    EXPECT_EQ(clean_code("4711"), "4711");
+    EXPECT_EQ(clean_code("eyJhbGciOiJIUzUxMiJ9"), "");
+    EXPECT_EQ(clean_code(std::string(60, 'x')), "");
+}
+
 }  // namespace
 }  // namespace meetlink::provider

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "provider/answer.hpp"
 #include "provider_script.hpp"
 
 namespace meetlink::provider {
@@ -38,6 +39,16 @@ TEST(TokenAnswer, LongTokensAreAcceptedUpTo64Kilobytes)
     };
     EXPECT_EQ(answer(65'536)->access_token.reveal().size(), 65'536U);
     EXPECT_FALSE(answer(65'537));
+}
+
+TEST(TokenAnswer, AnAccessTokenThatIsTooLongForAHeaderAsksForAnother)
+{
+    EXPECT_FALSE(token_problem(Secret{std::string(2048, 'a')}, Stage::create));
+    const auto problem = token_problem(Secret{std::string(65'536, 'a')}, Stage::create);
+    ASSERT_TRUE(problem);
+    EXPECT_EQ(problem->reason, Reason::answer_unreadable) << "tried again, and no tutor's fault";
+    EXPECT_TRUE(problem->refresh_may_help);
+    EXPECT_EQ(problem->detail.find("aaa"), std::string::npos);
 }
 
 TEST(TokenAnswer, TokensThatNoHeaderCanCarryAreRefused)

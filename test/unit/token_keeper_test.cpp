@@ -28,6 +28,7 @@ public:
         .found = true, .usable = true, .access = {}, .refresh = {}, .expires_at = {}, .print = 1};
     int busy = 0;            ///< so many times somebody else holds the lease
     int store_failures = 0;  ///< so many times storing fails
+    bool response_lost = false;
     std::function<void()> on_begin;
     std::function<void()> before_store;
     std::vector<std::string> calls;
@@ -55,6 +56,7 @@ public:
         lease.granted = granted;
         lease.fence = 7;
         lease.stored = row;
+        lease.response_lost = response_lost;
         co_return lease;
     }
     asio::awaitable<postgres::Expected<Written>> store_tokens(ConnectionKey, std::int64_t,
@@ -86,6 +88,9 @@ public:
         ConnectionKey, std::int64_t, std::optional<Failure> failure) override
     {
         calls.push_back(failure ? "end " + std::string{code(failure->reason)} : "end");
+        if (failure && failure->outcome_unknown) {
+            calls.back() += ", answer lost";
+        }
         co_return std::nullopt;
     }
     asio::awaitable<postgres::Expected<bool>> replace_ciphertext(
@@ -259,6 +264,9 @@ TEST_F(KeeperTest, WithoutARefreshTokenTheAccessTokenLastsUntilItsEnd)
     store_.put("access", "unused", -1s);
     store_.row.refresh.reset();
     EXPECT_EQ(usable(), "! token_missing");
+    store_.put("access", "unused", 2min);
+    store_.row.refresh = "";
+    EXPECT_EQ(usable(), "access") << "an empty one is none";
 }
 
 TEST_F(KeeperTest, JobsOfOneConnectionShareOneRefresh)
@@ -348,12 +356,87 @@ TEST_F(KeeperTest, ALostAnswerAfterWhichTheOldTokenIsDeadSaysSo)
     EXPECT_EQ(usable(), "! grant_response_lost");
 }
 
+TEST_F(KeeperTest, TwoLostAnswersAreRememberedForTheNextRefresh)
+{
+    zoom_.answers.push_back(refused(Reason::provider_timeout, true));
+    zoom_.answers.push_back(refused(Reason::provider_timeout, true));
+    EXPECT_EQ(usable(), "! provider_timeout");
+    EXPECT_EQ(store_.calls.back(), "end provider_timeout, answer lost");
+    store_.response_lost = true;  // which is what the database says from then on
+    zoom_.answers.push_back(refused(Reason::grant_revoked));
+    EXPECT_EQ(usable(), "! grant_response_lost");
+}
+
 TEST_F(KeeperTest, WithoutRotationALostAnswerLosesNothing)
 {
     zoom_.rotates = false;
     zoom_.answers.push_back(refused(Reason::provider_timeout, true));
     zoom_.answers.push_back(refused(Reason::grant_revoked));
     EXPECT_EQ(usable(), "! grant_revoked");
+}
+
+class ManyOwners : public KeeperTest {
+protected:
+    /// So many owners at once; what each of them got.
+    std::vector<std::string> usable_by(int owners)
+    {
+        std::vector<std::string> told(static_cast<std::size_t>(owners));
+        for (std::size_t n = 0; n < told.size(); ++n) {
+            const ConnectionKey key{.owner_id = "owner" + std::to_string(n), .provider = "zoom"};
+            asio::co_spawn(loop_, tell(keeper_.usable(key, store_.row), told[n]), asio::detached);
+        }
+        loop_.restart();
+        loop_.run();
+        return told;
+    }
+};
+
+TEST_F(ManyOwners, AWrongClientSecretIsTriedOnceForAll)
+{
+    zoom_.answers.push_back(refused(Reason::client_rejected));
+    EXPECT_EQ(usable_by(20), std::vector<std::string>(20, "! client_rejected"));
+    EXPECT_EQ(zoom_.sent.size(), 1U);
+    EXPECT_TRUE(store_.row.usable) << "no tutor is to blame";
+    EXPECT_EQ(usable(), "! client_rejected");
+    EXPECT_EQ(zoom_.sent.size(), 1U) << "who comes late learns it too";
+}
+
+TEST_F(KeeperTest, ALaterProbeTriesTheSecretAgain)
+{
+    Keeper brief{loop_.get_executor(),
+                 store_,
+                 cipher,
+                 [this](std::string_view) { return &zoom_; },
+                 {.http_timeout = 0ms, .look_again = 1ms, .probe_patience = 1ms}};
+    zoom_.answers.push_back(refused(Reason::client_rejected));
+    zoom_.answers.push_back(tokens("new-access", "new-refresh"));
+    EXPECT_EQ(run(brief.usable(ann, store_.row)), "! client_rejected");
+    std::string answer;
+    do {
+        answer = run(brief.usable(ann, store_.row));
+    } while (answer == "! client_rejected");
+    EXPECT_EQ(answer, "new-access");
+    EXPECT_EQ(zoom_.sent.size(), 2U);
+}
+
+TEST_F(ManyOwners, OnceTheSecretIsAcceptedNobodyWaits)
+{
+    store_.put("old-access", "old-refresh", -1h);
+    zoom_.rotates = false;
+    for (int n = 0; n < 20; ++n) {
+        zoom_.answers.push_back(refused(Reason::grant_revoked));
+    }
+    usable_by(20);
+    EXPECT_EQ(zoom_.sent.size(), 20U) << "a dead grant is one tutor's own";
+}
+
+TEST_F(ManyOwners, AnOutageDecidesNothingForTheOthers)
+{
+    for (int n = 0; n < 20; ++n) {
+        zoom_.answers.push_back(refused(Reason::provider_unavailable));
+    }
+    EXPECT_EQ(usable_by(20), std::vector<std::string>(20, "! provider_unavailable"));
+    EXPECT_EQ(zoom_.sent.size(), 20U);
 }
 
 TEST_F(KeeperTest, APassingFailureKeepsTheConnection)

@@ -2,10 +2,13 @@
 
 #include <json/reader.h>
 #include <json/writer.h>
+#include <openssl/crypto.h>
 
 #include <charconv>
 #include <cmath>
 #include <memory>
+
+#include "base/json_encoding.hpp"
 
 namespace meetlink {
 namespace {
@@ -29,6 +32,10 @@ std::optional<Json::Value> parse_json(std::string_view text)
     static const Json::CharReaderBuilder builder = reader_builder();
     const std::unique_ptr<Json::CharReader> reader(builder.newCharReader());
     Json::Value value;
+    const auto decoded = json_as_utf8(text);
+    if (decoded) {
+        text = *decoded;
+    }
     try {
         if (reader->parse(text.data(), text.data() + text.size(), &value, nullptr)) {
             return value;
@@ -37,6 +44,21 @@ std::optional<Json::Value> parse_json(std::string_view text)
         // jsoncpp reports the depth limit, alone among syntax errors, by throwing
     }
     return std::nullopt;
+}
+
+void wipe_strings(Json::Value& value) noexcept
+{
+    if (value.isString()) {
+        const char* begin = nullptr;
+        const char* end = nullptr;
+        if (value.getString(&begin, &end)) {
+            OPENSSL_cleanse(const_cast<char*>(begin), static_cast<std::size_t>(end - begin));
+        }
+    } else if (value.isObject() || value.isArray()) {
+        for (Json::Value& member : value) {
+            wipe_strings(member);
+        }
+    }
 }
 
 std::string write_json(const Json::Value& value)

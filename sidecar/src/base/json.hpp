@@ -13,9 +13,12 @@ namespace meetlink {
 /// Reading of JSON that strangers wrote: nothing here throws, and a value of the wrong type is an
 /// absent one.
 
-/// The object or array in `text`; nothing when it is not JSON, is nested deeper than 64 levels, or has
-/// anything after its end.
+/// The object or array in `text`, in UTF-8 or what json_as_utf8() recognises; nothing when it is not JSON,
+/// is nested deeper than 64 levels, or has anything after its end.
 [[nodiscard]] std::optional<Json::Value> parse_json(std::string_view text);
+
+/// Overwrites every string in it: jsoncpp gives memory back as it is. Afterwards it is fit for its end only.
+void wipe_strings(Json::Value& value) noexcept;
 
 /// Compact, pure ASCII.
 [[nodiscard]] std::string write_json(const Json::Value& value);

@@ -133,7 +133,9 @@ public:
         if (state_->running.erase(transfer_.handle()) > 0) {
             state_->multi->remove(transfer_.handle());
         }
-        if (!state_->closed && state_->idle.size() < max_idle_handles) {
+        // libcurl keeps a handle's buffers: a token endpoint's answer would stay in them
+        if (!state_->closed && !transfer_.confidential() &&
+            state_->idle.size() < max_idle_handles) {
             state_->idle.push_back(transfer_.release());
         }
     }

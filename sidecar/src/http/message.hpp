@@ -13,6 +13,7 @@ struct Request {
         headers;  ///< "Name: value"; may hold Authorization, so it is never logged
     std::string body;
     std::chrono::milliseconds timeout{15'000};
+    bool confidential = false;  ///< the answer holds tokens: no buffer that read it is kept
 };
 
 /// Where the time went, from libcurl's own clock; zero where a phase did not happen (connection reuse).

@@ -34,6 +34,7 @@ public:
     /// Reads result and times off the handle.
     void finish(CURLcode result);
     [[nodiscard]] Response& response() { return response_; }
+    [[nodiscard]] bool confidential() const { return request_.confidential; }
     /// The handle without options, for the next request.
     [[nodiscard]] EasyHandle release();
 

@@ -97,7 +97,7 @@ asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
             access = co_await stages_.tokens.replace(key, std::move(*access));
             continue;
         }
-        if (failure.refresh_may_help) {
+        if (failure.refresh_may_help && failure.reason != Reason::answer_unreadable) {
             failure.reason = Reason::token_rejected;
         }
         permit->failed(failure);

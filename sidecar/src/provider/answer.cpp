@@ -72,10 +72,18 @@ std::optional<Failure> token_problem(const Secret& token, Stage stage)
     const std::string_view text = token.reveal();
     const bool visible =
         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+    Failure failure;
+    if (visible && text.size() > longest_header_token) {
+        failure.reason = Reason::answer_unreadable;
+        failure.stage = stage;
+        failure.detail = "the access token has " + std::to_string(text.size()) +
+                         " characters, which no HTTP header can carry";
+        failure.refresh_may_help = true;
+        return failure;
+    }
     if (visible && !text.empty()) {
         return std::nullopt;
     }
-    Failure failure;
     failure.reason = text.empty() ? Reason::token_missing : Reason::token_malformed;
     failure.stage = stage;
     failure.detail = text.empty()

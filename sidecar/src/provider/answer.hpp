@@ -29,7 +29,12 @@ namespace meetlink::provider {
 [[nodiscard]] Failure unusable(const http::Response& response, Stage stage, Reason reason,
                                std::string_view why);
 
-/// A token that no HTTP header can carry is refused before it could split one.
+/// Servers take 8 KiB of headers (nginx's and Apache's default); providers document at most 2048 bytes of
+/// token (PROVIDERS.md 1.1).
+inline constexpr std::size_t longest_header_token = std::size_t{7} * 1024;
+
+/// A token that no HTTP header can carry is refused before it could split one. One that is too long is
+/// the token endpoint's mistake: another refresh may bring a better one.
 [[nodiscard]] std::optional<Failure> token_problem(const Secret& token, Stage stage);
 
 }  // namespace meetlink::provider

@@ -99,7 +99,7 @@ std::string clean_code(std::string_view code)
         code.size() <= 64 && !code.empty() && std::all_of(code.begin(), code.end(), [](char c) {
             return token_character(c) && c != '=' && c != '%';
         });
-    return word ? std::string(code) : std::string();
+    return word && !looks_like_a_token(code) ? std::string(code) : std::string();
 }
 
 std::string detail_of(const http::Response& response, std::string_view code, std::string_view words)

@@ -15,7 +15,7 @@ inline constexpr std::size_t longest_detail = 500;
 /// by "[redacted]", because providers echo what they were sent.
 [[nodiscard]] std::string clean_words(std::string_view words);
 
-/// A provider's error code, or nothing if it is not a short word.
+/// A provider's error code, or nothing if it is not a short word, or looks like a token.
 [[nodiscard]] std::string clean_code(std::string_view code);
 
 /// One line of at most `longest_detail` bytes, such as

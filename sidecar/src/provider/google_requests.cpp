@@ -77,6 +77,7 @@ std::string next_request_id(const std::string& event_id, const std::string& last
 http::Request refresh(const config::Provider& settings, const Secret& refresh_token)
 {
     http::Request request;
+    request.confidential = true;
     request.method = "POST";
     request.url = settings.token_url;
     request.headers = {"Content-Type: application/x-www-form-urlencoded",

@@ -31,10 +31,14 @@ bool usable(std::string_view token)
 
 std::optional<Tokens> read_tokens(const http::Response& response)
 {
-    const auto json = parse_json(response.body);
+    auto json = parse_json(response.body);
     if (!json) {
         return std::nullopt;
     }
+    struct Wipe {
+        Json::Value& json;
+        ~Wipe() { wipe_strings(json); }
+    } const wipe{*json};
     std::string access_token = string_at(*json, {"access_token"});
     if (!usable(access_token)) {
         return std::nullopt;

@@ -51,6 +51,7 @@ http::Request refresh(const config::Provider& settings, const Secret& refresh_to
     const std::string credentials =
         percent_encode(settings.client_id) + ":" + percent_encode(settings.client_secret.reveal());
     http::Request request;
+    request.confidential = true;
     request.method = "POST";
     request.url = settings.token_url;
     request.headers = {"Authorization: Basic " + base64(credentials),

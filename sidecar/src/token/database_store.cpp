@@ -13,7 +13,7 @@ constexpr Statement begin_statement{
     "begin_refresh",
     "select granted, fence, connection_found, connection_usable, access_token, refresh_token, "
     "case when isfinite(token_expires_at) then floor(extract(epoch from token_expires_at))::bigint "
-    "end as token_expires_at, connection_print "
+    "end as token_expires_at, connection_print, response_lost "
     "from meetlink.begin_refresh($1, $2, $3, $4::interval)"};
 
 constexpr Statement store_statement{
@@ -24,7 +24,7 @@ constexpr Statement store_statement{
     "from meetlink.store_tokens($1, $2, $3, $4, $5, $6, $7, $8, $9::interval, $10::interval)"};
 
 constexpr Statement end_statement{"end_refresh",
-                                  "select meetlink.end_refresh($1, $2, $3, $4, $5, $6)"};
+                                  "select meetlink.end_refresh($1, $2, $3, $4, $5, $6, $7)"};
 
 constexpr Statement replace_statement{
     "replace_ciphertext",
@@ -68,7 +68,8 @@ asio::awaitable<postgres::Expected<RefreshLease>> DatabaseStore::begin_refresh(
     const auto row = answer->only();
     co_return RefreshLease{.granted = row.get<bool>("granted"),
                            .fence = row.get<std::optional<std::int64_t>>("fence").value_or(0),
-                           .stored = read_stored(row, row.get<bool>("connection_found"))};
+                           .stored = read_stored(row, row.get<bool>("connection_found")),
+                           .response_lost = row.get<bool>("response_lost")};
 }
 
 asio::awaitable<postgres::Expected<Written>> DatabaseStore::store_tokens(ConnectionKey key,
@@ -103,6 +104,7 @@ asio::awaitable<std::optional<postgres::Error>> DatabaseStore::end_refresh(
                                       std::to_string(fence)};
     parameters.push_back(failure ? Parameter{code(failure->reason)} : std::nullopt);
     parameters.push_back(failure ? Parameter{failure->detail} : std::nullopt);
+    parameters.emplace_back(failure && failure->outcome_unknown ? "true" : "false");
     const auto answer =
         co_await session_.query_until_answered(end_statement, std::move(parameters));
     co_return answer ? std::nullopt : std::optional{answer.error()};

@@ -52,6 +52,7 @@ Keeper::Keeper(asio::any_io_executor executor, Store& store, const Cipher& ciphe
       providers_(std::move(providers)),
       options_(options),
       now_(std::move(now)),
+      credentials_(executor, options.probe_patience),
       flights_under_way_(executor)
 {
 }
@@ -159,11 +160,13 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
         co_return Result<Access>{opened.failure()};
     }
 
-    auto tokens = co_await provider->refresh(opened->text);
+    bool response_lost = lease.response_lost;  // in this lease or an earlier one
+    auto tokens = co_await ask(*provider, opened->text);
     if (!tokens && tokens.failure().outcome_unknown) {
         // The old token may have been rotated away by the answer that was lost: somebody may have
         // stored a new one; the old one may be in its grace; otherwise the grant is lost (PROVIDERS.md
         // 2.1). Where tokens do not rotate this is a plain repetition.
+        response_lost = true;
         const auto reread = co_await store_.begin_refresh(key, lease_time());
         if (reread && !reread->stored.same_tokens(lease.stored)) {
             std::optional<Failure> nothing_wrong;
@@ -174,11 +177,11 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
         if (reread && reread->granted) {
             lease.fence = reread->fence;
         }
-        tokens = co_await provider->refresh(opened->text);
-        if (!tokens && tokens.failure().reason == Reason::grant_revoked &&
-            provider->rotates_refresh_tokens()) {
-            tokens.failure().reason = Reason::grant_response_lost;
-        }
+        tokens = co_await ask(*provider, opened->text);
+    }
+    if (!tokens && tokens.failure().reason == Reason::grant_revoked && response_lost &&
+        provider->rotates_refresh_tokens()) {
+        tokens.failure().reason = Reason::grant_response_lost;
     }
     if (on_refreshed_) {
         on_refreshed_(key, tokens ? std::nullopt : std::optional{tokens.failure().reason});
@@ -188,7 +191,6 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
     }
 
     auto& problem = tokens.failure();
-    problem.outcome_unknown = false;  // of the refresh: no meeting can have come of it
     problem.refresh_may_help = false;
     log::warning("refresh_failed", "could not refresh an access token",
                  {{"owner", key.owner_id},
@@ -198,9 +200,12 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
                   {"detail", problem.detail}});
     if (!ends_the_grant(problem.reason)) {
         std::optional<Failure> why = problem;
+        why->outcome_unknown = response_lost || problem.outcome_unknown;
         co_await store_.end_refresh(key, lease.fence, why);
+        problem.outcome_unknown = false;  // of the job: no meeting can have come of it
         co_return Result<Access>{problem};
     }
+    problem.outcome_unknown = false;
     if (provider->rotates_refresh_tokens()) {
         const bool raced = co_await changed_soon(key, lease.stored);
         if (raced) {
@@ -218,6 +223,20 @@ asio::awaitable<std::optional<Result<Access>>> Keeper::exchange(ConnectionKey ke
     }
     ended_.insert_or_assign(key, Ended{.tokens = lease.stored, .why = problem});
     co_return Result<Access>{problem};
+}
+
+/// One request, unless the provider is known by now to refuse the application itself.
+asio::awaitable<Result<provider::Tokens>> Keeper::ask(provider::Provider& provider,
+                                                      const Secret& refresh_token)
+{
+    std::string name{provider.name()};
+    auto turn = co_await credentials_.enter(std::move(name));
+    if (turn.refused()) {
+        co_return *turn.refused();
+    }
+    auto tokens = co_await provider.refresh(refresh_token);
+    turn.answered(tokens ? std::nullopt : std::optional{tokens.failure()});
+    co_return tokens;
 }
 
 /// Whether somebody stores other tokens within `second_look`. The caller holds the lease.
@@ -333,7 +352,8 @@ bool Keeper::about_to_expire(const Stored& stored) const
 
 bool Keeper::lasts_without_refresh(const Stored& stored) const
 {
-    return !stored.refresh && (!stored.expires_at || *stored.expires_at > now_());
+    const bool refreshable = stored.refresh && !stored.refresh->empty();
+    return !refreshable && (!stored.expires_at || *stored.expires_at > now_());
 }
 
 std::chrono::milliseconds Keeper::lease_time() const

@@ -15,6 +15,7 @@
 #include "provider/provider.hpp"
 #include "token/cipher.hpp"
 #include "token/connection_key.hpp"
+#include "token/credential_probe.hpp"
 #include "token/store.hpp"
 
 namespace meetlink::token {
@@ -41,6 +42,8 @@ public:
         /// How long a rotating refresh token that was rejected may still turn out to have been used by the
         /// application, which is about to store its successor.
         std::chrono::milliseconds second_look{2'000};
+        /// How long refreshes wait for one that tries the application's client secret for all.
+        std::chrono::milliseconds probe_patience{2'000};
     };
     using Now = std::function<std::chrono::system_clock::time_point()>;
     using Providers = std::function<provider::Provider*(std::string_view name)>;
@@ -92,6 +95,8 @@ private:
                                                      std::shared_ptr<Flight> flight);
     [[nodiscard]] boost::asio::awaitable<std::optional<Result<Access>>> exchange(
         ConnectionKey key, RefreshLease lease);
+    [[nodiscard]] boost::asio::awaitable<Result<provider::Tokens>> ask(provider::Provider& provider,
+                                                                       const Secret& refresh_token);
     [[nodiscard]] boost::asio::awaitable<Result<Access>> persist(ConnectionKey key,
                                                                  RefreshLease lease, Format format,
                                                                  provider::Tokens tokens);
@@ -111,6 +116,7 @@ private:
     Options options_;
     Now now_;
     OnRefreshed on_refreshed_;
+    CredentialProbe credentials_;
     std::map<ConnectionKey, std::shared_ptr<Flight>> flights_;
     std::map<ConnectionKey, Ended> ended_;  ///< grants that ended here, until their tokens change
     TaskGroup flights_under_way_;

@@ -21,6 +21,9 @@ constexpr postgres::Statement page_statement{
     "from meetlink.connection where (owner::text, provider) > ($1, $2) "
     "order by owner::text, provider limit 500"};
 
+constexpr postgres::Statement count_statement{"connections_count",
+                                              "select count(*) as total from meetlink.connection"};
+
 constexpr std::chrono::seconds lease_time{10};
 constexpr std::chrono::milliseconds look_again{200};
 constexpr int looks = 300;  // a minute: longer than any refresh holds its lease
@@ -103,7 +106,8 @@ asio::awaitable<postgres::Expected<Step>> rewrite(Store& store, const Cipher& ci
 void report(std::string_view event, std::string_view message, const Reencrypted& so_far)
 {
     log::info(event, message,
-              {{"rewritten", so_far.rewritten},
+              {{"of", so_far.total},
+               {"rewritten", so_far.rewritten},
                {"current", so_far.current},
                {"unreadable", so_far.unreadable},
                {"busy", so_far.busy}});
@@ -115,6 +119,11 @@ asio::awaitable<postgres::Expected<Reencrypted>> reencrypt(postgres::Session& se
                                                            const Cipher& cipher, Format configured)
 {
     Reencrypted so_far;
+    const auto counted = co_await session.query_until_answered(count_statement, {});
+    if (!counted) {
+        co_return counted.error();
+    }
+    so_far.total = counted->only().get<std::int64_t>("total");
     ConnectionKey last;
     for (;;) {
         std::vector<postgres::Parameter> after{last.owner_id, last.provider};

@@ -10,6 +10,7 @@ namespace meetlink::token {
 
 /// What became of the connections.
 struct Reencrypted {
+    std::int64_t total = 0;  ///< connections there were at the start
     int rewritten = 0;
     int current = 0;     ///< nothing to do: already so, or no tokens
     int unreadable = 0;  ///< no key opens them; left as they are

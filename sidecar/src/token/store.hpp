@@ -32,6 +32,9 @@ struct RefreshLease {
     bool granted = false;
     std::int64_t fence = 0;
     Stored stored;  ///< as it is now, granted or not
+    /// These tokens were sent before, by whichever daemon, and no answer is known: a rotating refresh
+    /// token may be used up.
+    bool response_lost = false;
 };
 
 struct NewTokens {
@@ -58,7 +61,8 @@ public:
     /// When it returns `stored`, the tokens are on disk (DESIGN rule 6).
     [[nodiscard]] virtual boost::asio::awaitable<postgres::Expected<Written>> store_tokens(
         ConnectionKey key, std::int64_t fence, Stored was, NewTokens tokens) = 0;
-    /// Gives the lease back; with a failure, records it as the outcome of the last refresh.
+    /// Gives the lease back; with a failure, records it as the outcome of the last refresh, and whether
+    /// (`outcome_unknown`) the provider may have carried it out.
     [[nodiscard]] virtual boost::asio::awaitable<std::optional<postgres::Error>> end_refresh(
         ConnectionKey key, std::int64_t fence, std::optional<Failure> failure) = 0;
     /// Stores the same tokens encrypted anew and gives the lease back. False: nothing was written, since

@@ -91,6 +91,7 @@ constexpr auto kinds = std::to_array<EffectKind>({
     {"not_json", [](Effect& e, const Json::Value&) { set_twist(e, Twist::not_json); }},
     {"empty", [](Effect& e, const Json::Value&) { set_twist(e, Twist::empty); }},
     {"cut_json", [](Effect& e, const Json::Value&) { set_twist(e, Twist::cut_json); }},
+    {"utf16", [](Effect& e, const Json::Value&) { set_twist(e, Twist::utf16); }},
     {"empty_page", [](Effect& e, const Json::Value&) { set_twist(e, Twist::empty_page); }},
     {"conference_pending",
      [](Effect& e, const Json::Value& r) { set_conference(e, r, 1, ConferenceFate::success); }},
@@ -198,6 +199,13 @@ void twist_body(Answer& answer, const Effect& effect)
             const auto size = std::max(effect.body_size, frame);
             answer.body.assign(head);
             answer.body.append(size - frame, 'x').append(tail);
+            break;
+        }
+        case Twist::utf16: {
+            std::string wide = "\xFF\xFE";  // little-endian
+            for (const char c : answer.body) wide.append({c, '\0'});
+            answer.body = std::move(wide);
+            answer.content_type = "application/json; charset=utf-16";
             break;
         }
         case Twist::cut_json:

@@ -25,6 +25,7 @@ enum class Twist : std::uint8_t {
     empty,
     big,
     cut_json,
+    utf16,
     empty_page,
 };
 

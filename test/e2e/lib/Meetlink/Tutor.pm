@@ -84,6 +84,16 @@ sub book
 	return $self->{sql}->("select id from sessions where booking_id = '$booking'");
 }
 
+# SQL that confirms a booking which begins tomorrow.
+sub booking
+{
+	my $self = shift;
+	return "do \$\$ declare b uuid; begin
+		insert into bookings (tutor_id, student_id, confirmed_start_at, confirmed_end_at)
+		values ('$self->{id}', '$self->{student}', now() + interval '1 day', now() + interval '25 hours') returning id into b;
+		update bookings set status = 'CONFIRMED' where id = b; end \$\$";
+}
+
 # Confirms this many bookings at once, in one transaction.
 sub book_many
 {
