@@ -184,6 +184,12 @@ begin
     select p.claim_id, p.verdict from reported p;
 
     perform meetlink.record_orphans(outcomes, lost, verdicts);
+    -- A create whose answer never came may be carried out after this attempt has looked: look once more.
+    insert into meetlink.orphan (session_id, owner_id, provider, starts_at, generation, claim_id, due_at)
+    select j.session_id, j.owner_id, j.provider, j.starts_at, j.generation, j.claim_id, clock_timestamp() + meetlink.quiet_time()
+    from unnest(held) j
+    where j.outcome_unknown and j.owner_id is not null and j.provider is not null
+      and verdicts -> j.claim_id::text ->> 'verdict' = 'written';
     perform meetlink.judge_providers(outcomes, held);
 end
 $$;

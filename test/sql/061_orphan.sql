@@ -44,6 +44,12 @@ select is(orphans(), '1 1 0', 'it might be one,');
 select is((select meetlink.may_cancel(orphan_id, fence, external_id, null) from meetlink.claim_orphans(10, '1 minute')), 'keep',
     'but the session uses it');
 
+select fresh() \g /dev/null
+select claimed(:daemon, 1) \g /dev/null
+update meetlink.job set outcome_unknown = true;
+select is(settled(:daemon, outcome(1, 'linked')), 'done', 'a link after an attempt whose create may still be carried out');
+select is(orphans(), '1 ? 10', 'is looked at once more');
+
 -- linked by hand, cancelled, deleted, finished while the meeting was being made
 select fresh() \g /dev/null
 select claimed(:daemon, 1, 2, 3, 4) \g /dev/null
