@@ -34,8 +34,8 @@ TEST(JsonEncoding, Utf16AndUtf32AreReadWithAndWithoutAMark)
     for (const int width : {2, 4}) {
         for (const bool big_endian : {false, true}) {
             const auto body = wide(R"({"access_token":"abc","name":"?"})", width, big_endian);
-            const std::string mark = big_endian ? std::string(width - 2, '\0') + "\xFE\xFF"
-                                                : "\xFF\xFE" + std::string(width - 2, '\0');
+            const std::string padding(static_cast<std::size_t>(width) - 2, '\0');
+            const std::string mark = big_endian ? padding + "\xFE\xFF" : "\xFF\xFE" + padding;
             for (const auto& text : {body, mark + body}) {
                 const auto json = parse_json(text);
                 ASSERT_TRUE(json) << width << big_endian;
