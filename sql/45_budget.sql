@@ -54,6 +54,9 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 $$
 declare
     refused bigint[];
+    -- once, and not for each job: calls of functions would be most of what a claim costs
+    today date := meetlink.utc_day(at);
+    tomorrow timestamptz := meetlink.next_utc_day(at);
 begin
     if not exists (select from unnest(jobs) j, meetlink.daily_budget(j.provider) b where b.all_of_it is not null) then
         return jobs;
@@ -61,16 +64,22 @@ begin
     select array_agg(r.claim_id) into refused
     from (
         select j.claim_id,
-               coalesce(u.used, 0) + coalesce(c.claimed, 0)
+               -- the claimed ones include these
+               coalesce(u.used, 0) + coalesce(c.claimed, 0) - count(*) over (partition by j.owner_id, j.provider)
                + row_number() over (partition by j.owner_id, j.provider order by j.starts_at, j.session_id)
-               > case when j.starts_at < meetlink.next_utc_day(at) + interval '2 hours' then b.all_of_it else b.least_urgent end as over
+               > case when j.starts_at < tomorrow + interval '2 hours' then b.all_of_it else b.least_urgent end as over
         from unnest(jobs) j
-        cross join meetlink.daily_budget(j.provider) b
-        cross join meetlink.used_today(j.owner_id, j.provider, at) u(used)
+        join (select p.provider, b.* from (select distinct x.provider from unnest(jobs) x) p
+              cross join meetlink.daily_budget(p.provider) b) b on b.provider = j.provider
+        left join (
+            select d.owner_id, d.provider, sum(d.used) as used
+            from meetlink.daily_use d
+            where d.day = today and d.owner_id = any (array(select x.owner_id from unnest(jobs) x))
+            group by d.owner_id, d.provider) u on u.owner_id = j.owner_id and u.provider = j.provider
         left join (
             select o.owner_id, o.provider, count(*) as claimed
             from meetlink.job o
-            where o.state = 'claimed' and o.claim_id <> all (array(select x.claim_id from unnest(jobs) x))
+            where o.state = 'claimed'
             group by o.owner_id, o.provider) c on c.owner_id = j.owner_id and c.provider = j.provider
         where b.all_of_it is not null and j.owner_id is not null
     ) r
@@ -80,7 +89,7 @@ begin
     end if;
 
     update meetlink.job j
-    set state = 'waiting', due_at = meetlink.next_utc_day(at), attempts = j.attempts - 1,
+    set state = 'waiting', due_at = tomorrow, attempts = j.attempts - 1,
         claim_id = null, claimed_by = null, lease_until = null,
         reason = 'daily_limit', stage = 'claim', http_status = null, provider_code = null,
         detail = format('%s requests were made for this account today (UTC); what is left is kept for sessions that start sooner',
