@@ -52,10 +52,11 @@ $$;
 
 -- Once per poll interval and daemon: heartbeat, rescue, promotion, and a probe that must come back on
 -- the channel. known = false: the daemon's registration is gone, and with it its claims.
+-- orphans: some are due (meetlink.claim_orphans).
 -- heard_ago: since when the last probe has been back; breakers: see meetlink.daemon.
 create function meetlink.housekeep(daemon_id bigint, in_flight integer, probe text,
                                    heard_ago interval default null, breakers jsonb default '[]')
-returns table (known boolean, due boolean, promoted integer, rescued integer, next_due_in interval)
+returns table (known boolean, due boolean, orphans boolean, promoted integer, rescued integer, next_due_in interval)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
 declare
@@ -81,6 +82,7 @@ begin
 
     perform meetlink.probe_providers();
     due := exists (select from meetlink.job j where j.state = 'due');
+    orphans := exists (select from meetlink.orphan o where o.due_at <= at);
     select greatest(j.due_at - clock_timestamp(), interval '0') into next_due_in
     from meetlink.job j where j.state = 'waiting' order by j.due_at limit 1;
 

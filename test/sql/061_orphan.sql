@@ -61,9 +61,11 @@ update public.sessions set status = 'COMPLETED_ASSUMED' where id = fixture.sessi
 select is(orphans(), '1 ? 70, 2 ? 70, 3 ? 70, 4 ? 70', 'while it is being made, nobody knows: it is looked for when the lease is over');
 select is((select array_agg(settled(:daemon, o) order by n) from meanwhile), '{lost,lost,lost,lost}', 'the meetings come too late');
 select is(orphans(), '1 1 0, 2 2 0, 3 3 0, 4 4 0', 'each is an orphan by name, to be cancelled now');
+select ok(orphans, 'housekeeping tells the daemon to look') from meetlink.housekeep(:daemon, 0, null);
 select is((select array_agg(distinct meetlink.may_cancel(orphan_id, fence, external_id, null)) from meetlink.claim_orphans(10, '1 minute')), '{cancel}',
     'and may be cancelled');
 select is_empty('select * from meetlink.claim_orphans(10, ''1 minute'')', 'a lease keeps the others away');
+select ok(not orphans, 'and then there is nothing to look for') from meetlink.housekeep(:daemon, 0, null);
 select is((select count(*) from meetlink.orphan o, meetlink.settle_orphan(:daemon, o.id, o.fence, 'cancelled', o.external_id) s where s), 4::bigint, 'cancelled');
 select is(orphans(), null, 'they are gone');
 select is((select string_agg(outcome, ' ' order by id) from meetlink.attempt where session_id = fixture.session(2)::text), 'lost cancelled', 'which the history tells');

@@ -8,7 +8,7 @@ select daemon_id as first from meetlink.register_daemon('first', '0.1') \gset
 select fixture.connect(fixture.ada()) \g /dev/null
 
 -- nothing to do
-select is((select (known, due, promoted, rescued, next_due_in)::text from meetlink.housekeep(:first, 7, null)), '(t,f,0,0,)', 'with nothing to do: known, and that is all');
+select is((select (known, due, orphans, promoted, rescued, next_due_in)::text from meetlink.housekeep(:first, 7, null)), '(t,f,f,0,0,)', 'with nothing to do: known, and that is all');
 select is((select in_flight from meetlink.daemon where id = :first), 7, 'the heartbeat says how much is in flight');
 select is((select known from meetlink.housekeep(999999, 0, null)), false, 'an unknown daemon is told to register again');
 update meetlink.daemon set heartbeat_at = '2000-01-01';

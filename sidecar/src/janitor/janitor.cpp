@@ -12,7 +12,7 @@ namespace {
 
 constexpr postgres::Statement housekeep_statement{
     "housekeep",
-    "select known, due, promoted, rescued, "
+    "select known, due, orphans, promoted, rescued, "
     "ceil(extract(epoch from next_due_in) * 1000)::bigint as next_due_in_ms "
     "from meetlink.housekeep($1, $2, $3, $4::interval, $5::jsonb)"};
 
@@ -54,11 +54,7 @@ asio::awaitable<void> Janitor::run()
     rhythms_.spawn("lease renewal", keep_leases());
     rhythms_.spawn("lease watch", watch_leases());
     if (callbacks_.refresh_ahead) {
-        rhythms_.spawn("refresh ahead",
-                       keep_turning(callbacks_.refresh_ahead, options_.refresh_interval));
-    }
-    if (callbacks_.cancel_orphans) {
-        rhythms_.spawn("orphans", keep_turning(callbacks_.cancel_orphans, options_.poll_interval));
+        rhythms_.spawn("refresh ahead", keep_refreshing());
     }
     co_await rhythms_.joined();
 }
@@ -128,6 +124,9 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
         ++found_work_;
         callbacks_.ring();
     }
+    if (row.get<bool>("orphans") && callbacks_.cancel_orphans) {
+        co_await callbacks_.cancel_orphans();
+    }
     co_return std::nullopt;
 }
 
@@ -170,14 +169,14 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
     co_return std::nullopt;
 }
 
-asio::awaitable<void> Janitor::keep_turning(Turn turn, std::chrono::milliseconds interval)
+asio::awaitable<void> Janitor::keep_refreshing()
 {
     auto next = Clock::now();
     while (co_await wait_until(next)) {
-        next = Clock::now() + interval;
+        next = Clock::now() + options_.refresh_interval;
         const bool connected = co_await upkeep_.until_connected();
         if (connected) {
-            co_await turn();
+            co_await callbacks_.refresh_ahead();
         }
     }
 }

@@ -22,7 +22,7 @@ public:
         std::chrono::milliseconds poll_interval{5'000};
         std::chrono::milliseconds lease{30'000};
         std::chrono::milliseconds sweep_interval{120'000};
-        std::chrono::milliseconds refresh_interval{20'000};
+        std::chrono::milliseconds refresh_interval{30'000};
     };
     struct Callbacks {
         std::function<void()> ring;  ///< something is due
@@ -32,7 +32,7 @@ public:
         std::function<std::string()> breakers;
         /// One turn of refreshing tokens ahead of need; empty: not wanted.
         std::function<boost::asio::awaitable<void>()> refresh_ahead;
-        /// One turn of cancelling meetings that nobody wants; empty: not wanted.
+        /// Begins to cancel meetings that nobody wants, when there are any; empty: not wanted.
         std::function<boost::asio::awaitable<void>()> cancel_orphans;
     };
 
@@ -56,9 +56,7 @@ private:
 
     [[nodiscard]] boost::asio::awaitable<void> keep_house();
     [[nodiscard]] boost::asio::awaitable<void> keep_sweeping();
-    using Turn = std::function<boost::asio::awaitable<void>()>;
-    [[nodiscard]] boost::asio::awaitable<void> keep_turning(Turn turn,
-                                                            std::chrono::milliseconds interval);
+    [[nodiscard]] boost::asio::awaitable<void> keep_refreshing();
     [[nodiscard]] boost::asio::awaitable<void> keep_leases();
     [[nodiscard]] boost::asio::awaitable<void> watch_leases();
     void warn(std::string_view event, std::string_view message, const postgres::Error& error) const;

@@ -19,7 +19,7 @@ constexpr postgres::Statement due_statement{
     "end as token_expires_at, connection_print "
     "from meetlink.refreshes_due($1, $2::interval, $3::jsonb)"};
 
-constexpr int most_a_turn = 20;
+constexpr int most_a_turn = 30;
 
 }  // namespace
 
