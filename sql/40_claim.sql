@@ -50,9 +50,13 @@ create function meetlink.claim_jobs(daemon_id bigint, max integer, lease interva
 returns setof meetlink.job
 -- The planner knows neither max nor how few rows are locked: by merging or hashing it would read every job.
 -- What is switched off counts as so dear that it would be compiled (jit), 100 ms for a claim of 3 ms.
-language sql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off set jit = off as
+-- plpgsql, because it keeps the plan: making one takes as long as a claim. One for any max will do.
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off set jit = off
+set plan_cache_mode = force_generic_plan as
 $$
+begin
+    return query
     with candidate as materialized (
         select j.session_id
         from meetlink.job j
@@ -75,7 +79,8 @@ $$
                        where o.session_id = j.session_id and o.owner_id = j.owner_id and o.provider = j.provider)
     from candidate c
     where j.session_id = c.session_id
-    returning j.*
+    returning j.*;
+end
 $$;
 
 -- What one claim hands to the daemon: the job, its session and its connection as they are now.
@@ -121,7 +126,7 @@ begin
     loop
         claimed := array(select j from meetlink.claim_jobs(daemon_id, max - cardinality(jobs), lease, skip) j);
         full_batch := cardinality(claimed) = max - cardinality(jobs);
-        jobs := jobs || meetlink.within_budget(claimed);
+        jobs := jobs || meetlink.within_budget(daemon_id, claimed);
         exit when not full_batch or cardinality(jobs) >= max;
     end loop;
     if cardinality(jobs) = 0 then

@@ -1,31 +1,34 @@
 -- The daily budget: a provider may allow an account so many creates and updates a day (Zoom: 100 per user and UTC
--- day, PROVIDERS.md 2.4). What an attempt sent is counted when it is settled; until then a claim counts as one.
--- Nobody waits for anybody here: two claimers at the same moment may overdraw the budget by what they claim, and
--- then the provider says so.
+-- day, PROVIDERS.md 2.4). A claim counts as one; settling corrects that to what the attempt really sent. What a
+-- dead daemon had claimed stays counted, since it may have been sent.
 
--- Only added to, so that no two daemons wait for a row; it stays short, since the budget is.
+-- Each daemon has its own rows, so that nobody waits for anybody: two claimers at the same moment may overdraw the
+-- budget by what they claim, and then the provider says so.
 create table meetlink.daily_use (
-    owner_id text not null,
-    provider text not null,
-    day      date not null,
-    used     integer not null
-);
-
-create index daily_use_account on meetlink.daily_use (owner_id, provider, day);
+    owner_id  text not null,
+    provider  text not null,
+    day       date not null,
+    daemon_id bigint not null,
+    used      integer not null,
+    primary key (owner_id, provider, day, daemon_id)
+) with (fillfactor = 50);
 
 comment on table meetlink.daily_use is
-    'Creates and updates sent for an account on a UTC day, one row per attempt, for providers that count them.';
+    'Creates and updates sent for an account on a UTC day by a daemon, claims under way included, for providers that count them.';
 
 revoke all on meetlink.daily_use from public;
 select pg_catalog.pg_extension_config_dump('meetlink.daily_use', '');
 
 -- How many requests of a day: `least_urgent` of them may be used by sessions that can wait for the next day,
--- all of them by those that cannot. Null: nobody counts.
-create function meetlink.daily_budget(provider text, out all_of_it integer, out least_urgent integer)
-language sql immutable parallel safe set search_path = pg_catalog, pg_temp as
-$$
-    select 100, 80 where provider = 'zoom'
-$$;
+-- all of them by those that cannot. A provider that is not here does not count.
+create table meetlink.daily_budget (
+    provider     text primary key,
+    all_of_it    integer not null,
+    least_urgent integer not null
+);
+insert into meetlink.daily_budget values ('zoom', 100, 80);
+
+revoke all on meetlink.daily_budget from public;
 
 create function meetlink.utc_day(at timestamptz) returns date
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as
@@ -47,43 +50,43 @@ $$
     where u.owner_id = used_today.owner_id and u.provider = used_today.provider and u.day = meetlink.utc_day(at)
 $$;
 
--- Of jobs that were just claimed, those whose account has budget left, the nearest start first. The others
--- wait for the next UTC day, and this was no attempt.
-create function meetlink.within_budget(jobs meetlink.job[], at timestamptz default clock_timestamp()) returns meetlink.job[]
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+-- Of jobs that the daemon has just claimed, those whose account has budget left, the nearest start first. The
+-- others wait for the next UTC day, and this was no attempt.
+create function meetlink.within_budget(daemon_id bigint, jobs meetlink.job[], at timestamptz default clock_timestamp())
+returns meetlink.job[]
+-- The plan is kept from when the table was short, when reading all of it looked cheap.
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off as
 $$
+#variable_conflict use_column
 declare
     refused bigint[];
     -- once, and not for each job: calls of functions would be most of what a claim costs
     today date := meetlink.utc_day(at);
     tomorrow timestamptz := meetlink.next_utc_day(at);
 begin
-    if not exists (select from unnest(jobs) j, meetlink.daily_budget(j.provider) b where b.all_of_it is not null) then
+    if not exists (select from unnest(jobs) j join meetlink.daily_budget b on b.provider = j.provider) then
         return jobs;
     end if;
-    select array_agg(r.claim_id) into refused
-    from (
-        select j.claim_id,
-               -- the claimed ones include these
-               coalesce(u.used, 0) + coalesce(c.claimed, 0) - count(*) over (partition by j.owner_id, j.provider)
-               + row_number() over (partition by j.owner_id, j.provider order by j.starts_at, j.session_id)
-               > case when j.starts_at < tomorrow + interval '2 hours' then b.all_of_it else b.least_urgent end as over
+    with judged as materialized (
+        select j.claim_id, j.owner_id, j.provider,
+               u.used + row_number() over (partition by j.owner_id, j.provider order by j.starts_at, j.session_id)
+               <= case when j.starts_at < tomorrow + interval '2 hours' then b.all_of_it else b.least_urgent end as granted
         from unnest(jobs) j
-        join (select p.provider, b.* from (select distinct x.provider from unnest(jobs) x) p
-              cross join meetlink.daily_budget(p.provider) b) b on b.provider = j.provider
-        left join (
-            select d.owner_id, d.provider, sum(d.used) as used
+        join meetlink.daily_budget b on b.provider = j.provider
+        cross join lateral (
+            select coalesce(sum(d.used), 0) as used
             from meetlink.daily_use d
-            where d.day = today and d.owner_id = any (array(select x.owner_id from unnest(jobs) x))
-            group by d.owner_id, d.provider) u on u.owner_id = j.owner_id and u.provider = j.provider
-        left join (
-            select o.owner_id, o.provider, count(*) as claimed
-            from meetlink.job o
-            where o.state = 'claimed'
-            group by o.owner_id, o.provider) c on c.owner_id = j.owner_id and c.provider = j.provider
-        where b.all_of_it is not null and j.owner_id is not null
-    ) r
-    where r.over;
+            where d.owner_id = j.owner_id and d.provider = j.provider and d.day = today) u
+        where j.owner_id is not null
+    ), counted as (
+        insert into meetlink.daily_use as d (owner_id, provider, day, daemon_id, used)
+        select j.owner_id, j.provider, today, within_budget.daemon_id, count(*)
+        from judged j where j.granted
+        group by 1, 2
+        on conflict (owner_id, provider, day, daemon_id) do update set used = d.used + excluded.used
+    )
+    select array_agg(j.claim_id) into refused from judged j where not j.granted;
     if refused is null then
         return jobs;
     end if;

@@ -13,7 +13,7 @@ returns table (claim_id bigint, verdict text)
 -- Rows are never waited for, but a table may be locked as a whole (TRUNCATE, ALTER TABLE), by somebody whose
 -- triggers then wait for these jobs. Shorter than deadlock_timeout, so that it is this statement that fails.
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
-set meetlink.settling = 'on' as  -- for the trigger meetlink.suspect_retired
+set meetlink.settling = 'on' as  -- for the triggers that retire jobs
 $$
 declare
     held meetlink.job[];
@@ -45,7 +45,7 @@ $$;
 -- Locks the jobs of those claims that are still this daemon's, and returns them as they were: a link
 -- retires its job before it is recorded. A claim that is in neither list is busy.
 create function meetlink.hold_claims(daemon_id bigint, outcomes jsonb, out held meetlink.job[], out lost bigint[])
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as
 $$
 begin
     held := array(
@@ -54,6 +54,10 @@ begin
         join meetlink.job j on j.session_id = o.session_id
         where j.state = 'claimed' and j.claimed_by = daemon_id and j.claim_id = o.claim_id
         for update of j skip locked);
+    lost := '{}';
+    if cardinality(held) = jsonb_array_length(outcomes) then
+        return;
+    end if;
     lost := array(
         select o.claim_id
         from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint)
@@ -67,7 +71,7 @@ $$;
 create function meetlink.record_outcomes(
     daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
 returns table (claim_id bigint, verdict text)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as
 $$
 #variable_conflict use_column
 begin
@@ -125,8 +129,8 @@ begin
         cross join (select clock_timestamp() as at) t
     ),
     retired as (
-        -- a link retires its job by the trigger on the sessions table; this is for a disabled trigger,
-        -- and for a session that turned out to need no link
+        -- here and not by the trigger on the sessions table, which would do it one by one (meetlink.settling);
+        -- also of a session that turned out to need no link
         delete from meetlink.job j using decided d
         where j.session_id = d.session_id and j.claim_id = d.claim_id
           and (d.next_state = 'linked' or d.write_verdict = 'unwanted')
@@ -171,19 +175,22 @@ begin
         left join decided d on d.claim_id = p.claim_id
         where p.verdict <> 'busy'
     ),
-    counted as (
-        -- 45_budget.sql
-        insert into meetlink.daily_use (owner_id, provider, day, used)
-        select d.owner_id, d.provider, meetlink.utc_day(clock_timestamp()),
-               p.writes
-        from reported p join decided d on d.claim_id = p.claim_id
-        cross join meetlink.daily_budget(d.provider) b
-        where p.verdict <> 'busy' and d.owner_id is not null
-          and b.all_of_it is not null and p.writes > 0
+    corrected as (
+        -- the claim was counted as one request (45_budget.sql)
+        update meetlink.daily_use u
+        set used = u.used + c.more
+        from (select d.owner_id, d.provider, meetlink.utc_day(clock_timestamp() - make_interval(secs => coalesce(p.attempt_ms, 0) / 1000.0)) as day,
+                     sum(p.writes - 1) as more
+              from reported p join decided d on d.claim_id = p.claim_id
+              where p.verdict = 'done' and p.writes <> 1
+              group by 1, 2, 3) c
+        where u.owner_id = c.owner_id and u.provider = c.provider and u.day = c.day and u.daemon_id = record_outcomes.daemon_id
     )
     select p.claim_id, p.verdict from reported p;
 
-    perform meetlink.record_orphans(outcomes, lost, verdicts);
+    if cardinality(lost) > 0 or outcomes @? '$[*].surplus[*]' or verdicts @? '$.*.verdict ? (@ == "unwanted")' then
+        perform meetlink.record_orphans(outcomes, lost, verdicts);
+    end if;
     -- A create whose answer never came may be carried out after this attempt has looked: look once more.
     insert into meetlink.orphan (session_id, owner_id, provider, starts_at, generation, claim_id, due_at)
     select j.session_id, j.owner_id, j.provider, j.starts_at, j.generation, j.claim_id, clock_timestamp() + meetlink.quiet_time()

@@ -259,8 +259,11 @@ begin
     execute format('%s as %L', meetlink.fill($sql$
         create function meetlink.write_links_at_once(links jsonb)
         returns table (claim_id bigint, verdict text, detail text)
-        language sql volatile security definer set search_path = pg_catalog, pg_temp
+        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
         $sql$, names), meetlink.fill($body$
+        #variable_conflict use_column
+        begin
+            return query
             with link as materialized (
                 select l.*, meetlink.session_key(l.session_id) as key
                 from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text)
@@ -282,7 +285,8 @@ begin
                         when k.key is not null or not exists (select from {sessions} s where s.{session.id} = l.key) then 'unwanted'
                         else 'busy' end,
                    case when k.wanted and w.kept is not true then 'a trigger of the table discarded the link' end
-            from link l left join locked k using (claim_id) left join written w using (claim_id)
+            from link l left join locked k using (claim_id) left join written w using (claim_id);
+        end
         $body$, names));
 
     -- Refreshed tokens, only over those that were read.

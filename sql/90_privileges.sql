@@ -14,7 +14,7 @@ grant execute on function
     meetlink.unregister_daemon(bigint),
     meetlink.claim(bigint, integer, interval, text[]),
     meetlink.claim_jobs(bigint, integer, interval, text[]),
-    meetlink.within_budget(meetlink.job[], timestamptz),
+    meetlink.within_budget(bigint, meetlink.job[], timestamptz),
     meetlink.retire_claims(bigint, bigint[], text[]),
     meetlink.renew(bigint, bigint[], interval),
     meetlink.begin_refresh(bigint, text, text, interval),

@@ -251,6 +251,12 @@ meetlink_retire(PG_FUNCTION_ARGS)
 		HeapTupleHeaderIndicatesMovedPartitions(trigger->tg_trigtuple->t_data))
 		return PointerGetDatum(nullptr);
 
+	/* meetlink.settle() retires the jobs of a batch at once */
+	const char *settling = GetConfigOption("meetlink.settling", true, false);
+
+	if (settling != nullptr && strcmp(settling, "on") == 0)
+		return PointerGetDatum(nullptr);
+
 	const TriggerRow row = {trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation)};
 	const char *session_id;
 
