@@ -1,9 +1,8 @@
 #include "settle/settler.hpp"
 
-#include <json/writer.h>
-
 #include <algorithm>
 
+#include "base/json.hpp"
 #include "log/log.hpp"
 
 namespace meetlink::settle {
@@ -18,14 +17,6 @@ constexpr postgres::Statement settle_statement{
 
 /// A statement that fails this often because of one outcome will not succeed by repetition.
 constexpr int refusals_to_give_up = 5;
-
-std::string to_text(const Json::Value& value)
-{
-    Json::StreamWriterBuilder builder;
-    builder["indentation"] = "";
-    builder["emitUTF8"] = true;
-    return Json::writeString(builder, value);
-}
 
 }  // namespace
 
@@ -105,7 +96,7 @@ asio::awaitable<void> Settler::send(Batch entries)
         outcomes.append(to_json(entry->outcome));
     }
     std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
-                                                to_text(outcomes)};
+                                                write_json(outcomes)};
     const auto answer =
         co_await session_.query_until_answered(settle_statement, std::move(parameters));
     if (answer) {
