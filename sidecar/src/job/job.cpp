@@ -38,6 +38,16 @@ bool from_the_provider(const Failure& failure)
     return failure.http_status > 0 || limits::concerns_the_provider(failure.reason);
 }
 
+/// There is a meeting, but no link: for whoever reads the log and the metrics the attempt failed.
+Failure rejected_by_the_table(std::string detail)
+{
+    Failure failure;
+    failure.reason = Reason::write_rejected;
+    failure.stage = Stage::settle;
+    failure.detail = std::move(detail);
+    return failure;
+}
+
 }  // namespace
 
 /// The life of a job. `outcome` is kept true at every wait, because a wait may be the last: the claim
@@ -137,10 +147,13 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
     stages_.leases.settle(claim.claim_id);
     on_room_();
     // also when the claim is lost: a create that was under way may have made a meeting for nobody
-    const auto verdict = co_await stages_.settler.settle(outcome);
-    report(claim, outcome, verdict);
+    auto settled = co_await stages_.settler.settle(outcome);
+    if (settled.verdict == settle::Verdict::rejected) {
+        outcome.result = rejected_by_the_table(std::move(settled.detail));
+    }
+    report(claim, outcome, settled.verdict);
     if (on_settled_) {
-        on_settled_(claim, outcome, verdict);
+        on_settled_(claim, outcome, settled.verdict);
     }
     stages_.leases.remove(claim.claim_id);
     on_room_();

@@ -40,8 +40,15 @@ struct Outcome {
 
 enum class Verdict {
     done,
-    lost,     ///< the claim was no longer ours, or the session needs no link any more
-    unknown,  ///< the database could not be told; the lease will end
+    rejected,  ///< the application's table refuses the link
+    lost,      ///< the claim was no longer ours, or the session needs no link any more
+    unknown,   ///< the database could not be told; the lease will end
+};
+
+/// The database's answer for one outcome.
+struct Settlement {
+    Verdict verdict{};
+    std::string detail = {};  ///< of `rejected`: what the table said
 };
 
 }  // namespace meetlink::settle
