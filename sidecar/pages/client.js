@@ -88,6 +88,7 @@ export class Client {
     this.#restart = setTimeout(() => {
       this.#stream?.abort();
       this.#stream = null;
+      this.#last_id = null; // it speaks of what was watched before
       if (this.#watched.size + this.#topics.size > 0) {
         this.#stream = new AbortController();
         this.#follow(this.#stream.signal);
@@ -123,6 +124,8 @@ export class Client {
       return;
     }
     opened();
+    const fresh = this.#last_id === null;
+    let first = true;
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     for (;;) {
@@ -131,7 +134,12 @@ export class Client {
       text += value;
       const events = text.split(/\r?\n\r?\n/);
       text = events.pop();
-      for (const event of events) this.#heard(event);
+      for (const event of events) {
+        this.#heard(event);
+        // from here on nothing is missed: what was asked for before may be old
+        if (first && fresh) this.#tell_all();
+        first = false;
+      }
     }
   }
 
