@@ -221,7 +221,8 @@ class SessionJoinButton extends HTMLElement {
     if (!this.#may_retry()) return [];
     return [
       session.advice && !['operator', 'developer'].includes(session.acts) ? h('p', {}, session.advice) : null,
-      session.details ? h('p', { class: 'said' }, this.#text('provider_said', { provider }), ' ', foreign(session.details)) : null,
+      // what to do about a dead connection is said above
+      session.details && session.action !== 'disconnect_reconnect' ? h('p', { class: 'said' }, this.#text('provider_said', { provider }), ' ', foreign(session.details)) : null,
     ];
   }
 
