@@ -14,7 +14,9 @@ using Clock = Condition::Clock;
 namespace {
 
 constexpr postgres::Statement settle_statement{
-    "settle", "select claim_id, verdict from meetlink.settle($1, $2::jsonb)"};
+    "settle",
+    "select claim_id, verdict, floor(extract(epoch from starts_at))::bigint as starts_at, "
+    "floor(extract(epoch from ends_at))::bigint as ends_at from meetlink.settle($1, $2::jsonb)"};
 
 /// A statement that fails this often because of one outcome will not succeed by repetition.
 constexpr int refusals_to_give_up = 5;
@@ -39,16 +41,16 @@ Settler::Settler(asio::any_io_executor executor, postgres::Session& session,
 {
 }
 
-asio::awaitable<Verdict> Settler::settle(Outcome outcome)
+asio::awaitable<Settlement> Settler::settle(Outcome outcome)
 {
     auto entry =
-        std::make_shared<Entry>(Entry{.outcome = std::move(outcome), .verdict = std::nullopt});
+        std::make_shared<Entry>(Entry{.outcome = std::move(outcome), .settlement = std::nullopt});
     waiting_.push_back(entry);
     arrived_.notify_all();
-    while (!entry->verdict) {
+    while (!entry->settlement) {
         co_await answered_.wait();
     }
-    co_return *entry->verdict;
+    co_return *entry->settlement;
 }
 
 asio::awaitable<void> Settler::run()
@@ -112,7 +114,8 @@ asio::awaitable<void> Settler::send(Batch entries)
         take_verdicts(*answer, entries);
     } else if (answer.error().connection_lost) {
         for (const auto& entry : entries) {
-            entry->verdict = Verdict::unknown;  // the session was stopped for good
+            entry->settlement =
+                Settlement{.verdict = Verdict::unknown};  // the session was stopped for good
         }
     } else {
         co_await isolate(std::move(entries), answer.error());
@@ -121,17 +124,25 @@ asio::awaitable<void> Settler::send(Batch entries)
 
 void Settler::take_verdicts(const postgres::Rows& rows, const Batch& sent)
 {
-    std::unordered_map<std::int64_t, std::string> verdicts;
+    std::unordered_map<std::int64_t, std::size_t> row_of;
     for (std::size_t row = 0; row < rows.size(); ++row) {
-        verdicts[rows[row].get<std::int64_t>("claim_id")] = rows[row].get<std::string>("verdict");
+        row_of[rows[row].get<std::int64_t>("claim_id")] = row;
     }
     for (const auto& entry : sent) {
-        const auto verdict = verdicts[entry->outcome.claim_id];
+        const auto found = row_of.find(entry->outcome.claim_id);
+        const auto verdict =
+            found == row_of.end() ? "lost" : rows[found->second].get<std::string>("verdict");
         if (verdict == "busy") {
             entry->not_before = Clock::now() + busy_again;
             waiting_.push_back(entry);
+        } else if (verdict == "moved") {
+            using Time = std::optional<std::chrono::sys_seconds>;
+            entry->settlement = Settlement{.verdict = Verdict::moved,
+                                           .starts_at = rows[found->second].get<Time>("starts_at"),
+                                           .ends_at = rows[found->second].get<Time>("ends_at")};
         } else {
-            entry->verdict = verdict == "done" ? Verdict::done : Verdict::lost;
+            entry->settlement =
+                Settlement{.verdict = verdict == "done" ? Verdict::done : Verdict::lost};
         }
     }
 }
@@ -156,7 +167,7 @@ asio::awaitable<void> Settler::isolate(Batch entries, postgres::Error error)
                 {"error", error.describe()},
                 {"attempt", entry->refusals + 1}});
     if (++entry->refusals >= refusals_to_give_up) {
-        entry->verdict = Verdict::unknown;
+        entry->settlement = Settlement{.verdict = Verdict::unknown};
     } else {
         entry->not_before = Clock::now() + (1 << entry->refusals) * std::chrono::milliseconds{100};
         waiting_.push_back(entry);

@@ -29,7 +29,7 @@ public:
             const daemon::Registration& registration);
 
     /// Completes when the database has answered for this outcome.
-    [[nodiscard]] boost::asio::awaitable<Verdict> settle(Outcome outcome);
+    [[nodiscard]] boost::asio::awaitable<Settlement> settle(Outcome outcome);
 
     /// Sends batches until stop().
     [[nodiscard]] boost::asio::awaitable<void> run();
@@ -39,7 +39,7 @@ public:
 private:
     struct Entry {
         Outcome outcome;
-        std::optional<Verdict> verdict;
+        std::optional<Settlement> settlement;
         Condition::Clock::time_point not_before{};
         int refusals = 0;  ///< statements that failed because of it, as far as is known
     };
