@@ -68,6 +68,9 @@ constexpr std::array table{
         Rule::readable_file},
     Setting{"http", "jwt_audience", to<&Config::http, &Http::jwt_audience>, "",
             "Audience that callers' tokens must name; empty: not checked.", Rule::line},
+    Setting{"http", "embed_origins", to<&Config::http, &Http::embed_origins>, "",
+            "Origins whose pages may call the API (CORS) and embed the pages in a frame.",
+            Rule::origin},
 
     Setting{"tokens", "encryption_key", to<&Config::tokens, &Tokens::encryption_key>, "",
             "The application's TOKEN_ENCRYPTION_KEY, which is read from the environment when this "

@@ -22,7 +22,7 @@ using Target =
                  LogFormat& (*)(Config&)>;
 
 /// What a text must be beyond its type.
-enum class Rule { any, conninfo, line, url, listen_address, link_hosts, readable_file };
+enum class Rule { any, conninfo, line, url, listen_address, link_hosts, readable_file, origin };
 
 /// One key of the configuration. The table of these is the only place where keys are named: parsing,
 /// environment names, checks, --check, the reference and the test of README.md all follow from it.

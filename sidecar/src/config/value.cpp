@@ -46,6 +46,25 @@ Problem link_host_problem(std::string_view host)
     return std::nullopt;
 }
 
+/// As browsers write it (RFC 6454 section 6.2), since it is compared as text: no path, lower case.
+Problem origin_problem(const std::string& origin)
+{
+    const auto host = origin.find("://") + 3;
+    const bool scheme = origin.starts_with("https://") || origin.starts_with("http://");
+    const bool characters =
+        scheme && host < origin.size() && std::ranges::all_of(origin.substr(host), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                   std::string_view{"-.:[]"}.find(c) != std::string_view::npos;
+        });
+    const bool default_port = origin.ends_with(origin.starts_with("https://") ? ":443" : ":80");
+    if (!characters || default_port) {
+        return BadValue{"has " + in_quotes(origin) + ", which is not an origin",
+                        "write scheme, host and, if it is not the default, port: "
+                        "\"https://app.example.org\""};
+    }
+    return std::nullopt;
+}
+
 Problem file_problem(const std::string& path)
 {
     struct stat status {};
@@ -87,6 +106,8 @@ Problem rule_problem(Rule rule, const std::string& text)
             return file_problem(text);
         case Rule::link_hosts:
             return link_host_problem(text);
+        case Rule::origin:
+            return origin_problem(text);
         case Rule::any:
         case Rule::conninfo:
         case Rule::line:

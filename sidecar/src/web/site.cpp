@@ -6,7 +6,9 @@
 #include "base/json.hpp"
 #include "log/log.hpp"
 #include "web/answers.hpp"
+#include "web/cors.hpp"
 #include "web/missing_meetings.hpp"
+#include "web/pages.hpp"
 #include "web/retry_request.hpp"
 
 namespace meetlink::web {
@@ -20,6 +22,17 @@ struct Site::Route {
     verb method;
     Served (Site::*serve)(const Request&);
 };
+
+namespace {
+
+Answer wrong_method(const std::string& allowed)
+{
+    auto refusal = problem(405, "Method not allowed", "See the header Allow.");
+    refusal.headers.emplace_back("Allow", allowed);
+    return refusal;
+}
+
+}  // namespace
 
 std::variant<std::optional<TokenVerifier>, std::string> make_verifier(const config::Http& http)
 {
@@ -80,6 +93,18 @@ asio::awaitable<void> Site::closed_by(Condition::Clock::time_point deadline)
 
 Site::Served Site::serve(const Request& request)
 {
+    const auto& origins = config_.embed_origins;
+    auto preflight = answer_preflight(request, origins);
+    auto answer = preflight ? std::move(*preflight) : Answer{};
+    if (!preflight) {
+        answer = co_await dispatch(request);
+    }
+    allow_origin(request, origins, answer);
+    co_return answer;
+}
+
+Site::Served Site::dispatch(const Request& request)
+{
     static constexpr std::array<Route, 5> routes{{
         {"/api/sessions/retry-meeting-link", verb::post, &Site::retry_meeting_link},
         {"/api/sessions/create-missing-meetings", verb::post, &Site::create_missing},
@@ -96,9 +121,15 @@ Site::Served Site::serve(const Request& request)
         if (method == route.method || (method == verb::head && route.method == verb::get)) {
             co_return co_await (this->*route.serve)(request);
         }
-        auto refusal = problem(405, "Method not allowed", "See the header Allow.");
-        refusal.headers.emplace_back("Allow", route.method == verb::get ? "GET, HEAD" : "POST");
-        co_return refusal;
+        co_return wrong_method(route.method == verb::get ? "GET, HEAD" : "POST");
+    }
+    const auto method = request.message.method();
+    auto page = find_page(path, request.header("If-None-Match"), config_.embed_origins);
+    if (page && method != verb::get && method != verb::head) {
+        co_return wrong_method("GET, HEAD");
+    }
+    if (page) {
+        co_return *std::move(page);
     }
     co_return problem(404, "Not found", "There is nothing at this path.");
 }

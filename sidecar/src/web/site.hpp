@@ -46,6 +46,7 @@ private:
     using Served = boost::asio::awaitable<Answer>;
     struct Route;
 
+    [[nodiscard]] Served dispatch(const Request& request);
     [[nodiscard]] Served serve(const Request& request);
     [[nodiscard]] Served retry_meeting_link(const Request& request);
     [[nodiscard]] Served create_missing(const Request& request);
