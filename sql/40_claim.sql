@@ -19,7 +19,7 @@ begin
     with stuck as (
         select j.session_id
         from meetlink.job j join meetlink.reason r on r.code = j.reason
-        where j.state = 'blocked' and r.acts = 'operator' and r.scope <> 'session'
+        where j.state = 'blocked' and r.acts = 'operator'
         for update of j skip locked)
     update meetlink.job j
     set state = 'due', due_at = clock_timestamp()

@@ -7,11 +7,12 @@
 --   linked: join_url, external_id, adopted, surplus (ids of other meetings found for this session), ends_at (epoch),
 --     detail (what else is to be known of it);
 --   failed: reason, stage, http_status, provider_code, detail, retry_after_s; timings (object of milliseconds).
--- Verdicts: done; busy (send it again shortly); lost (the claim is not this daemon's any more, or the
--- session needs no link any more: a meeting that was, or may have been, made becomes an orphan); moved (the session has
--- got another time, which is returned, than the meeting, which has starts_at and ends_at: the claim goes on).
+-- Verdicts: done; busy (send it again shortly); rejected (the application's table refuses the link, as `detail`
+-- says: the attempt failed with write_rejected); lost (the claim is not this daemon's any more, or the session
+-- needs no link any more: a meeting that was, or may have been, made becomes an orphan); moved (the session has got
+-- another time, which is returned, than the meeting, which has starts_at and ends_at: the claim goes on).
 create function meetlink.settle(daemon_id bigint, outcomes jsonb)
-returns table (claim_id bigint, verdict text, starts_at timestamptz, ends_at timestamptz)
+returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz, ends_at timestamptz)
 -- Rows are never waited for, but a table may be locked as a whole (TRUNCATE, ALTER TABLE), by somebody whose
 -- triggers then wait for these jobs. Shorter than deadlock_timeout, so that it is this statement that fails.
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
@@ -40,7 +41,7 @@ begin
     where o.outcome = 'failed' and k.print is distinct from o.connection_print;
 
     return query
-        select r.claim_id, r.verdict, (writes -> r.claim_id::text ->> 'starts_at')::timestamptz,
+        select r.claim_id, r.verdict, r.detail, (writes -> r.claim_id::text ->> 'starts_at')::timestamptz,
                (writes -> r.claim_id::text ->> 'ends_at')::timestamptz
         from meetlink.record_outcomes(daemon_id, outcomes, held, lost, coalesce(writes, '{}'),
                                       coalesce(reconnected, '{}')) r;
@@ -75,7 +76,7 @@ $$;
 -- The private half: attempts as history, jobs to their next state. `verdicts` says what became of each link.
 create function meetlink.record_outcomes(
     daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
-returns table (claim_id bigint, verdict text)
+returns table (claim_id bigint, verdict text, detail text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as
 $$
 #variable_conflict use_column
@@ -98,7 +99,7 @@ begin
                case when o.claim_id = any (lost) then 'lost'
                     when h.claim_id is null or w.write ->> 'verdict' = 'busy' then 'busy'
                     when w.write ->> 'verdict' = 'unwanted' then 'lost'
-                    when w.write ->> 'verdict' = 'moved' then 'moved'
+                    when w.write ->> 'verdict' in ('moved', 'rejected') then w.write ->> 'verdict'
                     else 'done' end as verdict
         from jsonb_to_recordset(outcomes) as o(
                  session_id text, claim_id bigint, outcome text, attempt_ms double precision, generation integer,
@@ -116,7 +117,7 @@ begin
     -- What follows from it: the state, and the time of the next attempt.
     decided as materialized (
         select p.*, j.owner_id, j.provider, j.attempts,
-               case when p.verdict <> 'done' then null
+               case when p.verdict not in ('done', 'rejected') then null
                     when p.write_verdict = 'written' then 'linked'
                     when p.outcome = 'released' then 'due'
                     when r.disposition = 'give_up' or meetlink.over_at(j.starts_at, j.ends_at) <= t.at
@@ -188,11 +189,11 @@ begin
         from (select d.owner_id, d.provider, meetlink.utc_day(clock_timestamp() - make_interval(secs => coalesce(p.attempt_ms, 0) / 1000.0)) as day,
                      sum(p.writes - 1) as more
               from reported p join decided d on d.claim_id = p.claim_id
-              where p.verdict = 'done' and p.writes <> 1
+              where p.verdict in ('done', 'rejected') and p.writes <> 1
               group by 1, 2, 3) c
         where u.owner_id = c.owner_id and u.provider = c.provider and u.day = c.day and u.daemon_id = record_outcomes.daemon_id
     )
-    select p.claim_id, p.verdict from reported p;
+    select p.claim_id, p.verdict, case when p.verdict = 'rejected' then p.final_detail end from reported p;
 
     if cardinality(lost) > 0 or outcomes @? '$[*].surplus[*]' or verdicts @? '$.*.verdict ? (@ == "unwanted")' then
         perform meetlink.record_orphans(outcomes, lost, verdicts);

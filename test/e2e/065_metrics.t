@@ -56,7 +56,46 @@ is(value($after, 'meetlink_link_seconds_count', provider => 'zoom'), 2, 'the way
 cmp_ok(value($after, 'meetlink_link_seconds_sum', provider => 'zoom'), '<', 60, 'and was short');
 cmp_ok(value($after, 'meetlink_provider_request_seconds_count', provider => 'zoom'), '>=', 2, 'the provider\'s answers were timed');
 cmp_ok(value($after, 'meetlink_notifications_total'), '>', value($before, 'meetlink_notifications_total'), 'notifications were counted');
-ok(defined value($after, 'meetlink_polls_with_work_total'), 'polls with work are counted');
+is($world->sql("select count(*) from meetlink.attempt where outcome = 'linked'"), 2, 'the table of attempts says the same');
+
+# --- what passes: work in flight, and work that nobody announced
+my $other = $world->tutor(name => 'Ben');
+my $hold  = $world->standin->fault(effect => 'hold', operation => 'create', account => $other->account);
+my $held  = $other->book;
+$world->standin->wait_for_held($hold);
+is(value(samples(), 'meetlink_in_flight'), 1, 'a session whose answer the provider keeps back is in flight');
+$world->standin->release($hold);
+$world->link_of($held);
+wait_until('and not for longer', sub { value(samples(), 'meetlink_in_flight') == 0 });
+
+$world->standin->fault(effect => 'zoom.3161', operation => 'create', account => $other->account);
+my $quiet = $other->book;
+$world->wait_for_job($quiet, 'blocked', 'hosting_not_allowed');
+my $polls = value(samples(), 'meetlink_polls_with_work_total');
+$world->sql("update meetlink.job set state = 'due', due_at = now() where session_id = '$quiet'");
+ok($world->link_of($quiet), 'a session that is due without a ring of the doorbell is found by a poll');
+cmp_ok(value(samples(), 'meetlink_polls_with_work_total'), '>', $polls, 'which is counted');
+
+# --- the application's table refuses the link
+$world->sql(q{
+	create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no links on Sundays'; end $$;
+	create trigger refuse before update of join_url on sessions for each row when (new.join_url is not null) execute function refuse()});
+my ($linked, $timed) = map { value(samples(), $_->[0], provider => 'zoom', %{ $_->[1] }) }
+	[ 'meetlink_attempts_total', { outcome => 'linked' } ], [ 'meetlink_link_seconds_count', {} ];
+my $refused = $other->book;
+$world->wait_for_job($refused, 'waiting', 'write_rejected');
+wait_until('a link that the table refuses is counted as what it is',
+	sub { value(samples(), 'meetlink_attempts_total', provider => 'zoom', outcome => 'failed', reason => 'write_rejected') });
+my $now = samples();
+is(value($now, 'meetlink_attempts_total', provider => 'zoom', outcome => 'linked'), $linked, 'not as a link');
+is(value($now, 'meetlink_link_seconds_count', provider => 'zoom'), $timed, 'nor is its time one to a link');
+my @events = grep { ($_->{session} // '') eq $refused } @{ $daemon->log };
+is_deeply([ map { $_->{event} } @events ], ['attempt_failed'], 'the log tells of a failed attempt, and of no link');
+is("$events[0]{reason} $events[0]{stage} $events[0]{detail}", 'write_rejected settle no links on Sundays', 'why, in the words of the table');
+is($world->sql("select outcome || ' ' || reason from meetlink.attempt where session_id = '$refused'"), 'failed write_rejected', 'like the history');
+$world->sql('drop trigger refuse on sessions');
+is($world->retry($refused)->{status}, 'linked', 'once the table takes it, the meeting that was made is found');
+is(scalar @{ $world->standin->meetings($refused) }, 1, 'and stays the only one');
 
 my $text = call($url)->{body};
 my %help = map { $_ => 1 } $text =~ /^# HELP (\S+)/mg;

@@ -71,6 +71,19 @@ probe();
 $world->link_of($_, 120) for @sessions;
 is(calls(operation => 'create') - $before, 23, 'once it is added, the probe gets its link and the other 19 follow by themselves');
 
+# --- links of a host that link_hosts does not name --------------------------------------------------------------
+
+is($one->stop, 0, 'the daemon ends');
+@sessions = map { $_->book } @tutors;
+my $strict = $world->add_daemon(name => 'strict', config => { zoom => { %{ $fast->{zoom} }, link_hosts => '[".example.org"]' } })->start;
+all_blocked('link_rejected');
+said_once('link_rejected');
+is($strict->stop, 0, 'the daemon ends');
+$one->start;
+$world->link_of($_, 120) for @sessions;
+pass('a start with link_hosts put right tries all 20 again');
+is(join(' ', map { scalar @{ $standin->meetings($_) } } @sessions), join(' ', (1) x 20), 'and finds the meetings that were made');
+
 # --- a wrong encryption key -------------------------------------------------------------------------------------
 
 is($one->stop, 0, 'the daemon ends');

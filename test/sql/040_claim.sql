@@ -101,8 +101,8 @@ select is((select count(*) from meetlink.attempt where outcome = 'rescued' and d
 update meetlink.job set state = 'blocked', reason = (array['client_rejected', 'token_undecryptable', 'grant_revoked', 'link_rejected', 'no_connection'])[n]
 from (select session_id, row_number() over (order by session_id) n from meetlink.job) o where o.session_id = job.session_id;
 select meetlink.register_daemon('third', '0.1') \g /dev/null
-select is((select array_agg(reason order by reason) from meetlink.job where state = 'due'), '{client_rejected,token_undecryptable}'::text[],
-    'a start tries again what the operator''s configuration may have cured, and nothing else');
+select is((select array_agg(reason order by reason) from meetlink.job where state = 'due'), '{client_rejected,link_rejected,token_undecryptable}'::text[],
+    'a start tries again what waits for the operator, whose configuration may have cured it, and nothing else');
 
 -- a daemon that stops takes its leave
 select daemon_id as idle from meetlink.register_daemon('idle', '0.1') \gset

@@ -67,4 +67,12 @@ update meetlink.daily_use set day = day - 2;
 select meetlink.sweep() \g /dev/null
 select is((select count(*) from meetlink.daily_use), 0::bigint, 'and former days are forgotten');
 
+-- a link that the application's table refuses has cost what it cost
+delete from public.sessions;
+select fixture.book(401) \g /dev/null
+select meetlink.claim(:daemon, 1, '1 minute') \g /dev/null
+alter table public.sessions add constraint no_links check (join_url is null) not valid;
+select is(settled(:daemon, outcome(401, 'linked', '{"writes": 3}')), 'rejected', 'a link that the table refuses');
+select is(used(), 3::bigint, 'counts the requests that it took');
+
 select * from finish();

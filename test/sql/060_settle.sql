@@ -176,7 +176,7 @@ end
 $$;
 create trigger refuse before update of join_url on public.sessions for each row execute function public.refuse();
 select is(settled(:first, outcome(50, 'linked'), outcome(51, 'linked'), outcome(52, 'linked'), outcome(53, 'linked'), outcome(54, 'linked')),
-    'done done done done done', 'a trigger or constraint that refuses a link: done');
+    'rejected rejected rejected rejected done', 'a trigger or constraint that refuses a link: rejected, which is no success');
 select is((select array_agg(fixture.job(n) order by n) from generate_series(50, 54) n), array['waiting write_rejected', 'waiting write_rejected',
     'waiting write_rejected', 'waiting write_rejected', null], 'that session waits with write_rejected, the others go on');
 select is((select array_agg((stage, outcome_unknown, detail)::text order by session_id) from meetlink.job where state = 'waiting'),

@@ -42,6 +42,16 @@ bool from_the_provider(const Failure& failure)
 /// How often one attempt follows a session that is moved again and again.
 constexpr int max_moves = 3;
 
+/// There is a meeting, but no link: for whoever reads the log and the metrics the attempt failed.
+Failure rejected_by_the_table(std::string detail)
+{
+    Failure failure;
+    failure.reason = Reason::write_rejected;
+    failure.stage = Stage::settle;
+    failure.detail = std::move(detail);
+    return failure;
+}
+
 }  // namespace
 
 /// The life of a job. `outcome` is kept true at every wait, because a wait may be the last: the claim
@@ -208,6 +218,9 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
         }
         outcome.took = since(began);
         settled = co_await stages_.settler.settle(outcome);
+    }
+    if (settled.verdict == settle::Verdict::rejected) {
+        outcome.result = rejected_by_the_table(std::move(settled.detail));
     }
     report(claim, outcome, settled.verdict);
     if (on_settled_) {

@@ -43,14 +43,17 @@ struct Outcome {
 
 enum class Verdict {
     done,
-    lost,     ///< the claim was no longer ours, or the session needs no link any more
-    moved,    ///< nothing yet: the session has got another time than the meeting
-    unknown,  ///< the database could not be told; the lease will end
+    rejected,  ///< the application's table refuses the link
+    lost,      ///< the claim was no longer ours, or the session needs no link any more
+    moved,     ///< nothing yet: the session has got another time than the meeting
+    unknown,   ///< the database could not be told; the lease will end
 };
 
+/// The database's answer for one outcome.
 struct Settlement {
     Verdict verdict{};
-    /// Moved: the session's times now.
+    std::string detail = {};  ///< of `rejected`: what the table said
+    /// Of `moved`: the session's times now.
     std::optional<std::chrono::sys_seconds> starts_at = {};
     std::optional<std::chrono::sys_seconds> ends_at = {};
 };

@@ -15,7 +15,7 @@ namespace {
 
 constexpr postgres::Statement settle_statement{
     "settle",
-    "select claim_id, verdict, floor(extract(epoch from starts_at))::bigint as starts_at, "
+    "select claim_id, verdict, detail, floor(extract(epoch from starts_at))::bigint as starts_at, "
     "floor(extract(epoch from ends_at))::bigint as ends_at from meetlink.settle($1, $2::jsonb)"};
 
 /// A statement that fails this often because of one outcome will not succeed by repetition.
@@ -44,13 +44,13 @@ Settler::Settler(asio::any_io_executor executor, postgres::Session& session,
 asio::awaitable<Settlement> Settler::settle(Outcome outcome)
 {
     auto entry =
-        std::make_shared<Entry>(Entry{.outcome = std::move(outcome), .settlement = std::nullopt});
+        std::make_shared<Entry>(Entry{.outcome = std::move(outcome), .answer = std::nullopt});
     waiting_.push_back(entry);
     arrived_.notify_all();
-    while (!entry->settlement) {
+    while (!entry->answer) {
         co_await answered_.wait();
     }
-    co_return *entry->settlement;
+    co_return std::move(*entry->answer);
 }
 
 asio::awaitable<void> Settler::run()
@@ -114,7 +114,7 @@ asio::awaitable<void> Settler::send(Batch entries)
         take_verdicts(*answer, entries);
     } else if (answer.error().connection_lost) {
         for (const auto& entry : entries) {
-            entry->settlement =
+            entry->answer =
                 Settlement{.verdict = Verdict::unknown};  // the session was stopped for good
         }
     } else {
@@ -130,18 +130,26 @@ void Settler::take_verdicts(const postgres::Rows& rows, const Batch& sent)
     }
     for (const auto& entry : sent) {
         const auto found = row_of.find(entry->outcome.claim_id);
-        const auto verdict =
-            found == row_of.end() ? "lost" : rows[found->second].get<std::string>("verdict");
+        if (found == row_of.end()) {
+            entry->answer = Settlement{.verdict = Verdict::lost};
+            continue;
+        }
+        using Text = std::optional<std::string>;
+        using Time = std::optional<std::chrono::sys_seconds>;
+        const auto row = rows[found->second];
+        const auto verdict = row.get<std::string>("verdict");
         if (verdict == "busy") {
             entry->not_before = Clock::now() + busy_again;
             waiting_.push_back(entry);
+        } else if (verdict == "rejected") {
+            entry->answer = Settlement{.verdict = Verdict::rejected,
+                                       .detail = row.get<Text>("detail").value_or("")};
         } else if (verdict == "moved") {
-            using Time = std::optional<std::chrono::sys_seconds>;
-            entry->settlement = Settlement{.verdict = Verdict::moved,
-                                           .starts_at = rows[found->second].get<Time>("starts_at"),
-                                           .ends_at = rows[found->second].get<Time>("ends_at")};
+            entry->answer = Settlement{.verdict = Verdict::moved,
+                                       .starts_at = row.get<Time>("starts_at"),
+                                       .ends_at = row.get<Time>("ends_at")};
         } else {
-            entry->settlement =
+            entry->answer =
                 Settlement{.verdict = verdict == "done" ? Verdict::done : Verdict::lost};
         }
     }
@@ -167,7 +175,7 @@ asio::awaitable<void> Settler::isolate(Batch entries, postgres::Error error)
                 {"error", error.describe()},
                 {"attempt", entry->refusals + 1}});
     if (++entry->refusals >= refusals_to_give_up) {
-        entry->settlement = Settlement{.verdict = Verdict::unknown};
+        entry->answer = Settlement{.verdict = Verdict::unknown};
     } else {
         entry->not_before = Clock::now() + (1 << entry->refusals) * std::chrono::milliseconds{100};
         waiting_.push_back(entry);

@@ -39,7 +39,7 @@ public:
 private:
     struct Entry {
         Outcome outcome;
-        std::optional<Settlement> settlement;
+        std::optional<Settlement> answer;
         Condition::Clock::time_point not_before{};
         int refusals = 0;  ///< statements that failed because of it, as far as is known
     };
