@@ -1,16 +1,16 @@
 # Table of contents: every target delegates to extension/ (PGXS), sidecar/ (CMake), test/ or .dev/.
 # PGXS is not included here: its variables would leak into the daemon's build.
 
-PG_CONFIG ?= pg_config
-PREFIX    ?= /usr/local
-JOBS      ?= $(shell nproc)
+PG_CONFIG  ?= pg_config
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+JOBS       ?= $(shell nproc)
 export JOBS
 
 # Expanded inside recipes only: pg_config may not be there before the packages are installed.
 pg_major      = $(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*//; s/[^0-9].*//')
 extension_dir = build/extension-$(pg_major)
-cmake_options = -G Ninja -D MEETLINK_WERROR=$(if $(filter true,$(CI)),ON,OFF) \
-	-D CMAKE_INSTALL_PREFIX=$(PREFIX)
+cmake_options = -G Ninja -D MEETLINK_WERROR=$(if $(filter true,$(CI)),ON,OFF)
 
 all: extension daemon ## build the extension and the daemon, build/meetlinkd
 
@@ -30,9 +30,9 @@ bench: install-check extension stage private-postgres ## measure beside peers, i
 	@.dev/as-user test/bench/run
 	@cp build/check/bench/RESULTS.md test/bench/RESULTS.md
 
-install: all ## install the extension into PG_CONFIG's server and the daemon below PREFIX
+install: all ## install the extension into PG_CONFIG's server, the daemon below PREFIX, its configuration into /etc
 	$(MAKE) -C $(extension_dir) -f $(CURDIR)/extension/Makefile PG_CONFIG=$(PG_CONFIG) install
-	cmake --install build/daemon --prefix $(PREFIX)
+	PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) sidecar/install build/meetlinkd
 
 lint: install-lint tests ## clang-format, clang-tidy and shellcheck, changing nothing
 	@.dev/lint

@@ -255,17 +255,20 @@ Problem store(const Setting& setting, const RawValue& raw, std::vector<Secret>& 
     return std::nullopt;
 }
 
-Problem store(const Setting&, const RawValue& raw, std::vector<std::string>& out)
+Problem store(const Setting& setting, const RawValue& raw, std::vector<std::string>& out)
 {
     if (raw.items.empty()) {
         return BadValue{"is an empty list", "leave it out for its default"};
     }
     out.clear();
     for (const Secret& item : raw.items) {
-        if (auto problem = link_host_problem(item.reveal())) {
+        const std::string text{item.reveal()};
+        auto problem =
+            setting.rule == Rule::origin ? origin_problem(text) : link_host_problem(text);
+        if (problem) {
             return problem;
         }
-        out.emplace_back(item.reveal());
+        out.push_back(text);
     }
     return std::nullopt;
 }
