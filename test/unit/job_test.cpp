@@ -143,6 +143,20 @@ TEST(Leases, ARenewalLosesWhatTheDatabaseDidNotName)
     EXPECT_TRUE(taken_meanwhile->lost());
 }
 
+TEST(Leases, ThoseThatSettleAreNotAtWork)
+{
+    Leases leases;
+    const auto first = leases.add(1, Lease::Clock::now() + 30s);
+    const auto second = leases.add(2, Lease::Clock::now() + 30s);
+    leases.settle(1);
+    EXPECT_EQ(leases.working(), 1u);
+    EXPECT_EQ(leases.size(), 2u) << "it is still ours, and renewed";
+    leases.remove(1);
+    EXPECT_EQ(leases.working(), 1u);
+    leases.remove(2);
+    EXPECT_EQ(leases.working(), 0u);
+}
+
 TEST(Outcome, TellsALinkWithItsTimings)
 {
     settle::Outcome outcome;

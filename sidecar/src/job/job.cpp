@@ -206,6 +206,8 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
     }
     outcome.took = since(began);
 
+    stages_.leases.settle(claim.claim_id);
+    on_room_();
     // also when the claim is lost: a create that was under way may have made a meeting for nobody
     auto settled = co_await stages_.settler.settle(outcome);
     for (int moves = 0; settled.verdict == settle::Verdict::moved; ++moves) {
@@ -227,7 +229,7 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
         on_settled_(claim, outcome, settled.verdict);
     }
     stages_.leases.remove(claim.claim_id);
-    on_ended_();
+    on_room_();
 }
 
 Runner::Runner(asio::any_io_executor executor, Stages stages)

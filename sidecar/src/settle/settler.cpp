@@ -1,9 +1,8 @@
 #include "settle/settler.hpp"
 
-#include <json/writer.h>
-
 #include <algorithm>
 
+#include "base/json.hpp"
 #include "log/log.hpp"
 
 namespace meetlink::settle {
@@ -20,14 +19,6 @@ constexpr postgres::Statement settle_statement{
 
 /// A statement that fails this often because of one outcome will not succeed by repetition.
 constexpr int refusals_to_give_up = 5;
-
-std::string to_text(const Json::Value& value)
-{
-    Json::StreamWriterBuilder builder;
-    builder["indentation"] = "";
-    builder["emitUTF8"] = true;
-    return Json::writeString(builder, value);
-}
 
 }  // namespace
 
@@ -63,6 +54,7 @@ asio::awaitable<void> Settler::run()
         auto entries = co_await next_batch();
         if (!entries.empty()) {
             co_await send(std::move(entries));
+            answered_at_ = Clock::now();
             answered_.notify_all();
         }
     }
@@ -74,7 +66,7 @@ void Settler::stop()
     arrived_.notify_all();
 }
 
-/// What is ready to go, after a moment for company.
+/// What is ready to go. One that comes alone goes at once; right after a batch, others will follow.
 asio::awaitable<Settler::Batch> Settler::next_batch()
 {
     auto next = Clock::time_point::max();
@@ -85,7 +77,7 @@ asio::awaitable<Settler::Batch> Settler::next_batch()
         co_await arrived_.wait_until(next);
     }
     const auto until = Clock::now() + gather;
-    bool more = true;
+    bool more = Clock::now() < answered_at_ + 2 * gather;
     while (waiting_.size() < batch && more) {
         more = co_await arrived_.wait_until(until);
     }
@@ -107,7 +99,7 @@ asio::awaitable<void> Settler::send(Batch entries)
         outcomes.append(to_json(entry->outcome));
     }
     std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
-                                                to_text(outcomes)};
+                                                write_json(outcomes)};
     const auto answer =
         co_await session_.query_until_answered(settle_statement, std::move(parameters));
     if (answer) {
