@@ -115,6 +115,7 @@ declare
     jobs meetlink.job[] := '{}';
     claimed meetlink.job[];
     full_batch boolean;
+    wanted integer;
     unwanted bigint[];
     sessions text[];
 begin
@@ -144,6 +145,10 @@ begin
             where c.owner = s.owner and c.provider = s.provider
             order by c.usable desc limit 1) k on true
         order by j.starts_at;
+    get diagnostics wanted = row_count;
+    if wanted = cardinality(jobs) then
+        return;
+    end if;
     select array_agg(j.claim_id), array_agg(j.session_id) into unwanted, sessions
     from unnest(jobs) j
     where not exists (select from meetlink.session s

@@ -121,6 +121,8 @@ for my $case (@cases)
 	is("$got $outcome", "$reason failed", "$what: $reason");
 	my $blocks = $world->sql("select disposition from meetlink.reason where code = '$reason'") eq 'block';
 	is($world->job($session)->{state}, 'blocked', 'blocked') if $blocks;
+	# what blocks a provider is asked again after a minute (076_operator_errors.t), which would block the next case, too
+	$world->sql(q{update meetlink.provider_block set probe_at = now() + interval '1 hour'});
 	cmp_ok($wait, '>', 0, "next try in $wait s") unless $blocks;
 	ok($wait > $after * 0.5 && $wait < $after * 1.3 + 1, "after $wait s, about the $after s it asked for") if $after;
 	ok($world->link_of($healthy{$provider}->book), 'others go on');

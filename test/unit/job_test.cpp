@@ -33,6 +33,12 @@ public:
         throw std::logic_error("not called");
         co_return Failure{};
     }
+    boost::asio::awaitable<Result<std::monostate>> reschedule(provider::MeetingRequest, std::string,
+                                                              const Secret&) override
+    {
+        throw std::logic_error("not called");
+        co_return Failure{};
+    }
     boost::asio::awaitable<Result<std::monostate>> cancel(std::string, const Secret&) override
     {
         throw std::logic_error("not called");
@@ -135,6 +141,20 @@ TEST(Leases, ARenewalLosesWhatTheDatabaseDidNotName)
     EXPECT_TRUE(taken_meanwhile->holds(start + 29s));
     EXPECT_EQ(leases.expire(start + 45s), 1u) << "the one that was not asked for";
     EXPECT_TRUE(taken_meanwhile->lost());
+}
+
+TEST(Leases, ThoseThatSettleAreNotAtWork)
+{
+    Leases leases;
+    const auto first = leases.add(1, Lease::Clock::now() + 30s);
+    const auto second = leases.add(2, Lease::Clock::now() + 30s);
+    leases.settle(1);
+    EXPECT_EQ(leases.working(), 1u);
+    EXPECT_EQ(leases.size(), 2u) << "it is still ours, and renewed";
+    leases.remove(1);
+    EXPECT_EQ(leases.working(), 1u);
+    leases.remove(2);
+    EXPECT_EQ(leases.working(), 0u);
 }
 
 TEST(Outcome, TellsALinkWithItsTimings)

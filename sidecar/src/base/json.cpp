@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <memory>
+#include <sstream>
+#include <utility>
 
 #include "base/json_encoding.hpp"
 
@@ -29,8 +31,8 @@ Json::CharReaderBuilder reader_builder()
 
 std::optional<Json::Value> parse_json(std::string_view text)
 {
-    static const Json::CharReaderBuilder builder = reader_builder();
-    const std::unique_ptr<Json::CharReader> reader(builder.newCharReader());
+    // one for each thread: to make one costs as much as to read a short text, and it is not to be shared
+    thread_local const std::unique_ptr<Json::CharReader> reader(reader_builder().newCharReader());
     Json::Value value;
     const auto decoded = json_as_utf8(text);
     if (decoded) {
@@ -63,13 +65,15 @@ void wipe_strings(Json::Value& value) noexcept
 
 std::string write_json(const Json::Value& value)
 {
-    static const Json::StreamWriterBuilder builder = [] {
+    thread_local const std::unique_ptr<Json::StreamWriter> writer = [] {
         Json::StreamWriterBuilder compact;
         compact["indentation"] = "";
         compact["emitUTF8"] = false;
-        return compact;
+        return std::unique_ptr<Json::StreamWriter>{compact.newStreamWriter()};
     }();
-    return Json::writeString(builder, value);
+    std::ostringstream text;
+    writer->write(value, &text);
+    return std::move(text).str();
 }
 
 const Json::Value& at(const Json::Value& value, std::initializer_list<std::string_view> path)

@@ -29,6 +29,9 @@ constexpr postgres::Statement claim_statement{
 constexpr std::chrono::seconds patience{2};
 constexpr int attempts_of_a_drained_run = 5;
 
+/// How long a little room waits for more.
+constexpr std::chrono::milliseconds gather{5};
+
 }  // namespace
 
 Claimer::Claimer(asio::any_io_executor executor, postgres::Session& session,
@@ -65,7 +68,16 @@ void Claimer::stop()
 
 std::size_t Claimer::room() const
 {
-    return options_.max_in_flight - std::min(options_.max_in_flight, leases_.size());
+    // what is being stored takes no room, as long as the database keeps up with it
+    const auto behind = leases_.size() - std::min(options_.max_in_flight, leases_.size());
+    return options_.max_in_flight -
+           std::min(options_.max_in_flight, std::max(leases_.working(), behind));
+}
+
+/// Room that is worth a statement: while there is more than can be taken, jobs end one by one.
+std::size_t Claimer::worthwhile() const
+{
+    return unfinished_ ? std::clamp<std::size_t>(options_.max_in_flight / 32, 1, batch) : 1;
 }
 
 asio::awaitable<void> Claimer::run()
@@ -94,14 +106,17 @@ asio::awaitable<void> Claimer::run()
 /// False: it is over.
 asio::awaitable<bool> Claimer::wait_for_work()
 {
+    auto gathered = Clock::time_point::max();
     while (!stopped_) {
-        if (rung_ && room() > 0) {
+        const auto now = Clock::now();
+        if (rung_ && (room() >= worthwhile() || (room() > 0 && now >= gathered))) {
             const bool connected = co_await session_.until_connected();
             co_return connected && !stopped_;
         }
-        const auto next =
-            unfinished_ ? limits_.next_change(Clock::now()) : Clock::time_point::max();
-        if (options_.until_drained && leases_.size() == 0 && next > Clock::now() + patience) {
+        gathered = rung_ && room() > 0 ? std::min(gathered, now + gather) : Clock::time_point::max();
+        const auto change = unfinished_ ? limits_.next_change(now) : Clock::time_point::max();
+        const auto next = std::min(change, gathered);
+        if (options_.until_drained && leases_.size() == 0 && next > now + patience) {
             co_return false;
         }
         const bool woken = co_await changed_.wait_until(next);

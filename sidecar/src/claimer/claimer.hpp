@@ -28,7 +28,8 @@ public:
         /// Return from run() as soon as nothing is due or in flight.
         bool until_drained = false;
     };
-    /// Starts the job; it removes its lease from Leases and calls room_made() when it is settled.
+    /// Starts the job; it marks its lease as settling, removes it from Leases when it is settled, and calls
+    /// room_made() each time.
     using Start = std::function<void(Claim, std::shared_ptr<Lease>)>;
 
     /// Most rows of one statement. A statement cannot know how many jobs of one connection may work at
@@ -58,6 +59,7 @@ private:
                                                      std::vector<std::string> skip);
     [[nodiscard]] boost::asio::awaitable<bool> wait_for_work();
     [[nodiscard]] std::size_t room() const;
+    [[nodiscard]] std::size_t worthwhile() const;
 
     postgres::Session& session_;
     const daemon::Registration& registration_;

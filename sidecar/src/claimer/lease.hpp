@@ -29,6 +29,9 @@ public:
     /// Ends the coroutine likewise, while the claim is still ours to give back.
     void interrupt() { cancel_->emit(boost::asio::cancellation_type::terminal); }
     [[nodiscard]] bool lost() const { return lost_; }
+    /// The work is done, and only its outcome is to be stored.
+    void settle() { settling_ = true; }
+    [[nodiscard]] bool settling() const { return settling_; }
     [[nodiscard]] std::shared_ptr<boost::asio::cancellation_signal> cancellation() const
     {
         return cancel_;
@@ -37,6 +40,7 @@ public:
 private:
     Clock::time_point until_;
     bool lost_ = false;
+    bool settling_ = false;
     std::shared_ptr<boost::asio::cancellation_signal> cancel_ =
         std::make_shared<boost::asio::cancellation_signal>();
 };
@@ -48,9 +52,21 @@ public:
     {
         return leases_[claim_id] = std::make_shared<Lease>(until);
     }
-    void remove(std::int64_t claim_id) { leases_.erase(claim_id); }
+    void settle(std::int64_t claim_id)
+    {
+        leases_.at(claim_id)->settle();
+        ++settling_;
+    }
+    void remove(std::int64_t claim_id)
+    {
+        const auto found = leases_.find(claim_id);
+        settling_ -= found->second->settling() ? 1 : 0;
+        leases_.erase(found);
+    }
 
     [[nodiscard]] std::size_t size() const { return leases_.size(); }
+    /// Those whose outcome is being stored are not counted.
+    [[nodiscard]] std::size_t working() const { return leases_.size() - settling_; }
     [[nodiscard]] std::vector<std::int64_t> ids() const
     {
         std::vector<std::int64_t> ids;
@@ -106,6 +122,7 @@ public:
 
 private:
     std::map<std::int64_t, std::shared_ptr<Lease>> leases_;
+    std::size_t settling_ = 0;
 };
 
 }  // namespace meetlink

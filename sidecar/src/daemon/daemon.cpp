@@ -136,7 +136,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
     add(std::make_unique<provider::Google>(config.google, http_, timeout));
     add(std::make_unique<provider::Zoom>(config.zoom, http_, timeout));
     work_.on_connect([this](postgres::Connection& connection) { return begin_work(connection); });
-    jobs_.on_ended([this] { claimer_.room_made(); });
+    jobs_.on_room([this] { claimer_.room_made(); });
     jobs_.on_settled(
         [this](const Claim& claim, const settle::Outcome& outcome, settle::Verdict verdict) {
             metrics_.attempt(claim, outcome, verdict);

@@ -142,20 +142,53 @@ void Multi::ready(const std::shared_ptr<Socket>& socket, int event)
     }
 }
 
+/// libcurl changes its mind several times for each transfer, and to set a kernel timer costs more than
+/// a system call should: one that fires too early is left alone, and only looked at when it does.
 void Multi::set_timer(long timeout_ms)
 {
-    timer_.cancel();
-    if (timeout_ms < 0 || closed_) {
+    if (closed_) {
         return;
     }
-    // Even 0 goes through the loop: libcurl must not be called from within its own callback.
-    timer_.expires_after(std::chrono::milliseconds(timeout_ms));
+    due_ = timeout_ms < 0 ? Clock::time_point::max()
+                          : Clock::now() + std::chrono::milliseconds(timeout_ms);
+    if (timeout_ms == 0 && !act_posted_) {
+        // libcurl must not be called from within its own callback
+        act_posted_ = true;
+        boost::asio::post(executor_, [self = weak_from_this()] {
+            if (const auto multi = self.lock()) {
+                multi->act_posted_ = false;
+                multi->act_when_due();
+            }
+        });
+    } else if (timeout_ms > 0) {
+        keep_timer();
+    }
+}
+
+void Multi::keep_timer()
+{
+    if (due_ >= fires_) {
+        return;
+    }
+    fires_ = due_;
+    timer_.expires_at(fires_);  // cancels a later one
     timer_.async_wait([self = weak_from_this()](auto error) {
         const auto multi = self.lock();
         if (!error && multi) {
-            multi->act(CURL_SOCKET_TIMEOUT, 0);
+            multi->fires_ = Clock::time_point::max();
+            multi->act_when_due();
         }
     });
+}
+
+void Multi::act_when_due()
+{
+    if (Clock::now() >= due_) {
+        due_ = Clock::time_point::max();
+        act(CURL_SOCKET_TIMEOUT, 0);
+    } else {
+        keep_timer();
+    }
 }
 
 void Multi::act(curl_socket_t fd, int event)

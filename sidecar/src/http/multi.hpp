@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -34,6 +35,8 @@ public:
     void close() noexcept;
 
 private:
+    using Clock = std::chrono::steady_clock;
+
     struct Socket {
         Socket(const boost::asio::any_io_executor& executor, curl_socket_t fd)
             : descriptor(executor, fd), number(fd)
@@ -54,6 +57,8 @@ private:
     void arm(const std::shared_ptr<Socket>& socket);
     void ready(const std::shared_ptr<Socket>& socket, int event);
     void set_timer(long timeout_ms);
+    void keep_timer();
+    void act_when_due();
     void act(curl_socket_t fd, int event);
     void report();
 
@@ -64,8 +69,11 @@ private:
     boost::asio::any_io_executor executor_;
     Done done_;
     std::unique_ptr<CURLM, Cleanup> multi_;
+    Clock::time_point due_ = Clock::time_point::max();    ///< when libcurl wants to be called
+    Clock::time_point fires_ = Clock::time_point::max();  ///< when the timer goes off
     boost::asio::steady_timer timer_;
     std::unordered_map<curl_socket_t, std::shared_ptr<Socket>> sockets_;
+    bool act_posted_ = false;
     bool reporting_ = false;
     bool closed_ = false;
 };

@@ -33,8 +33,8 @@ class Runner {
 public:
     Runner(boost::asio::any_io_executor executor, Stages stages);
 
-    /// Called whenever a job has ended.
-    void on_ended(std::function<void()> callback) { on_ended_ = std::move(callback); }
+    /// Called whenever a job makes room: when its work is done, and when the outcome is stored.
+    void on_room(std::function<void()> callback) { on_room_ = std::move(callback); }
 
     /// Called with what became of each claim.
     using OnSettled = std::function<void(const Claim&, const settle::Outcome&, settle::Verdict)>;
@@ -54,9 +54,13 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> run(Claim claim, std::shared_ptr<Lease> lease);
     [[nodiscard]] boost::asio::awaitable<void> make_link(const Claim& claim, const Lease& lease,
                                                          settle::Outcome& outcome);
+    [[nodiscard]] boost::asio::awaitable<void> follow(const Claim& claim, const Lease& lease,
+                                                      settle::Outcome& outcome);
+    [[nodiscard]] boost::asio::awaitable<std::optional<Failure>> reschedule(
+        const Claim& claim, settle::Outcome& outcome);
 
     Stages stages_;
-    std::function<void()> on_ended_;
+    std::function<void()> on_room_;
     OnSettled on_settled_;
     TaskGroup jobs_;
 };

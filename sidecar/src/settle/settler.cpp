@@ -1,9 +1,8 @@
 #include "settle/settler.hpp"
 
-#include <json/writer.h>
-
 #include <algorithm>
 
+#include "base/json.hpp"
 #include "log/log.hpp"
 
 namespace meetlink::settle {
@@ -14,18 +13,12 @@ using Clock = Condition::Clock;
 namespace {
 
 constexpr postgres::Statement settle_statement{
-    "settle", "select claim_id, verdict, detail from meetlink.settle($1, $2::jsonb)"};
+    "settle",
+    "select claim_id, verdict, detail, floor(extract(epoch from starts_at))::bigint as starts_at, "
+    "floor(extract(epoch from ends_at))::bigint as ends_at from meetlink.settle($1, $2::jsonb)"};
 
 /// A statement that fails this often because of one outcome will not succeed by repetition.
 constexpr int refusals_to_give_up = 5;
-
-std::string to_text(const Json::Value& value)
-{
-    Json::StreamWriterBuilder builder;
-    builder["indentation"] = "";
-    builder["emitUTF8"] = true;
-    return Json::writeString(builder, value);
-}
 
 }  // namespace
 
@@ -61,6 +54,7 @@ asio::awaitable<void> Settler::run()
         auto entries = co_await next_batch();
         if (!entries.empty()) {
             co_await send(std::move(entries));
+            answered_at_ = Clock::now();
             answered_.notify_all();
         }
     }
@@ -72,7 +66,7 @@ void Settler::stop()
     arrived_.notify_all();
 }
 
-/// What is ready to go, after a moment for company.
+/// What is ready to go. One that comes alone goes at once; right after a batch, others will follow.
 asio::awaitable<Settler::Batch> Settler::next_batch()
 {
     auto next = Clock::time_point::max();
@@ -83,7 +77,7 @@ asio::awaitable<Settler::Batch> Settler::next_batch()
         co_await arrived_.wait_until(next);
     }
     const auto until = Clock::now() + gather;
-    bool more = true;
+    bool more = Clock::now() < answered_at_ + 2 * gather;
     while (waiting_.size() < batch && more) {
         more = co_await arrived_.wait_until(until);
     }
@@ -105,14 +99,15 @@ asio::awaitable<void> Settler::send(Batch entries)
         outcomes.append(to_json(entry->outcome));
     }
     std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
-                                                to_text(outcomes)};
+                                                write_json(outcomes)};
     const auto answer =
         co_await session_.query_until_answered(settle_statement, std::move(parameters));
     if (answer) {
         take_verdicts(*answer, entries);
     } else if (answer.error().connection_lost) {
         for (const auto& entry : entries) {
-            entry->answer = Settlement{Verdict::unknown};  // the session was stopped for good
+            entry->answer =
+                Settlement{.verdict = Verdict::unknown};  // the session was stopped for good
         }
     } else {
         co_await isolate(std::move(entries), answer.error());
@@ -128,19 +123,26 @@ void Settler::take_verdicts(const postgres::Rows& rows, const Batch& sent)
     for (const auto& entry : sent) {
         const auto found = row_of.find(entry->outcome.claim_id);
         if (found == row_of.end()) {
-            entry->answer = Settlement{Verdict::lost};
+            entry->answer = Settlement{.verdict = Verdict::lost};
             continue;
         }
+        using Text = std::optional<std::string>;
+        using Time = std::optional<std::chrono::sys_seconds>;
         const auto row = rows[found->second];
         const auto verdict = row.get<std::string>("verdict");
         if (verdict == "busy") {
             entry->not_before = Clock::now() + busy_again;
             waiting_.push_back(entry);
         } else if (verdict == "rejected") {
-            entry->answer = Settlement{Verdict::rejected,
-                                       row.get<std::optional<std::string>>("detail").value_or("")};
+            entry->answer = Settlement{.verdict = Verdict::rejected,
+                                       .detail = row.get<Text>("detail").value_or("")};
+        } else if (verdict == "moved") {
+            entry->answer = Settlement{.verdict = Verdict::moved,
+                                       .starts_at = row.get<Time>("starts_at"),
+                                       .ends_at = row.get<Time>("ends_at")};
         } else {
-            entry->answer = Settlement{verdict == "done" ? Verdict::done : Verdict::lost};
+            entry->answer =
+                Settlement{.verdict = verdict == "done" ? Verdict::done : Verdict::lost};
         }
     }
 }
@@ -165,7 +167,7 @@ asio::awaitable<void> Settler::isolate(Batch entries, postgres::Error error)
                 {"error", error.describe()},
                 {"attempt", entry->refusals + 1}});
     if (++entry->refusals >= refusals_to_give_up) {
-        entry->answer = Settlement{Verdict::unknown};
+        entry->answer = Settlement{.verdict = Verdict::unknown};
     } else {
         entry->not_before = Clock::now() + (1 << entry->refusals) * std::chrono::milliseconds{100};
         waiting_.push_back(entry);

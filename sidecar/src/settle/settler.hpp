@@ -19,7 +19,7 @@ namespace meetlink::settle {
 /// again: each is fenced by its claim, so what had been carried out comes back as `lost`.
 class Settler {
 public:
-    /// Outcomes gathered for one statement: for this long, or so many.
+    /// Outcomes gathered for one statement under load: for this long, or so many.
     static constexpr std::chrono::milliseconds gather{1};
     static constexpr std::size_t batch = 256;
     /// Before a row that somebody has locked is tried again.
@@ -54,6 +54,7 @@ private:
     postgres::Session& session_;
     const daemon::Registration& registration_;
     Batch waiting_;
+    Condition::Clock::time_point answered_at_{};
     bool stopped_ = false;
     Condition arrived_;
     Condition answered_;

@@ -1,6 +1,6 @@
 // graphile-worker with its throughput settings: jobs locked and completed in batches.
 import { run } from 'graphile-worker';
-import { createMeeting, inFlight, storeLink } from './meeting.mjs';
+import { inFlight, makeLink } from './meeting.mjs';
 
 await run({
   connectionString: process.env.DATABASE,
@@ -19,9 +19,9 @@ await run({
   },
   taskList: {
     async link({ session }, helpers) {
-      const meeting = await createMeeting(session);
-      await helpers.withPgClient((client) =>
-        client.query({ ...storeLink, values: [session, meeting.join_url, String(meeting.id)] }));
+      // a client of the pool for each statement, not for as long as the provider takes
+      const database = { query: (statement) => helpers.withPgClient((client) => client.query(statement)) };
+      await makeLink(database, session);
     },
   },
 });

@@ -2,7 +2,7 @@
 // always has jobs while another fetches.
 import PgBoss from 'pg-boss';
 import pg from 'pg';
-import { createMeeting, inFlight, storeLink } from './meeting.mjs';
+import { inFlight, makeLink } from './meeting.mjs';
 
 const database = new pg.Pool({ connectionString: process.env.DATABASE, max: 10 });
 const boss = new PgBoss({ connectionString: process.env.DATABASE, max: 10 });
@@ -11,9 +11,6 @@ await boss.createQueue('link');
 const workers = 4;
 for (let worker = 0; worker < workers; worker++) {
   await boss.work('link', { batchSize: 500, pollingIntervalSeconds: 0.5 }, (jobs) =>
-    Promise.all(jobs.map(async ({ data: { session } }) => {
-      const meeting = await createMeeting(session);
-      await database.query({ ...storeLink, values: [session, meeting.join_url, String(meeting.id)] });
-    })));
+    Promise.all(jobs.map(({ data: { session } }) => makeLink(database, session))));
 }
 console.log('ready');

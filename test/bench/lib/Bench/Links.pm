@@ -269,7 +269,7 @@ sub _node
 	my ($self, $server, $standin, $in_flight) = @_;
 	my $output = $server->folder . "/$self->{name}-" . ++$self->{runs} . '.out';
 	return Meetlink::Process->start(
-		{ output => $output, environment => { DATABASE => $server->url('links'), STANDIN => $standin, ACCESS => 'access-1', IN_FLIGHT => $in_flight } },
+		{ output => $output, environment => { DATABASE => $server->url('links'), STANDIN => $standin, ENCRYPTION_KEY => $key, IN_FLIGHT => $in_flight } },
 		'node', "$self->{modules}/$self->{name}.mjs");
 }
 
