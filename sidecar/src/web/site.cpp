@@ -178,6 +178,9 @@ Site::Served Site::readyz(const Request& /*request*/)
     body["status"] = ready ? "ready" : "not ready";
     body["database"] = readiness.database;
     body["listening"] = readiness.listening;
+    if (!readiness.problem.empty()) {
+        body["problem"] = readiness.problem;
+    }
     Answer answer{.status = ready ? 200 : 503, .body = write_json(body)};
     co_return answer;
 }

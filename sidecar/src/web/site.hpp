@@ -18,8 +18,9 @@ namespace meetlink::web {
 
 /// What the daemon knows of itself.
 struct Readiness {
-    bool database = false;   ///< it answers
-    bool listening = false;  ///< notifications arrive
+    bool database = false;     ///< it answers, and can be worked on
+    bool listening = false;    ///< notifications arrive
+    std::string problem = {};  ///< why the database cannot be worked on, where it says so
 };
 
 struct Callbacks {
