@@ -28,6 +28,9 @@ create table meetlink.daily_budget (
 );
 insert into meetlink.daily_budget values ('zoom', 100, 80);
 
+comment on table meetlink.daily_budget is
+    'How many creates and updates a provider allows an account on a UTC day, and how many of them may go to sessions that can wait.';
+
 revoke all on meetlink.daily_budget from public;
 
 create function meetlink.utc_day(at timestamptz) returns date

@@ -4,13 +4,15 @@
 -- Runs as the daemon. `outcomes` is an array of objects:
 --   session_id, claim_id, outcome ('linked' | 'failed' | 'released'), attempt_ms, generation,
 --   outcome_unknown, connection_print, owner_id, provider, starts_at (epoch), writes (creates and updates sent);
---   linked: join_url, external_id, adopted, surplus (ids of other meetings found for this session);
+--   linked: join_url, external_id, adopted, surplus (ids of other meetings found for this session), ends_at (epoch),
+--     detail (what else is to be known of it);
 --   failed: reason, stage, http_status, provider_code, detail, retry_after_s; timings (object of milliseconds).
 -- Verdicts: done; busy (send it again shortly); rejected (the application's table refuses the link, as `detail`
 -- says: the attempt failed with write_rejected); lost (the claim is not this daemon's any more, or the session
--- needs no link any more: a meeting that was, or may have been, made becomes an orphan).
+-- needs no link any more: a meeting that was, or may have been, made becomes an orphan); moved (the session has got
+-- another time, which is returned, than the meeting, which has starts_at and ends_at: the claim goes on).
 create function meetlink.settle(daemon_id bigint, outcomes jsonb)
-returns table (claim_id bigint, verdict text, detail text)
+returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz, ends_at timestamptz)
 -- Rows are never waited for, but a table may be locked as a whole (TRUNCATE, ALTER TABLE), by somebody whose
 -- triggers then wait for these jobs. Shorter than deadlock_timeout, so that it is this statement that fails.
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
@@ -24,7 +26,8 @@ declare
 begin
     select h.held, h.lost into held, lost from meetlink.hold_claims(daemon_id, outcomes) h;
 
-    select jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail)) into writes
+    select jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail,
+                                                           'starts_at', w.starts_at, 'ends_at', w.ends_at)) into writes
     from meetlink.write_links(
         (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
          where o ->> 'outcome' = 'linked'
@@ -38,8 +41,11 @@ begin
     where o.outcome = 'failed' and k.print is distinct from o.connection_print;
 
     return query
-        select * from meetlink.record_outcomes(daemon_id, outcomes, held, lost, coalesce(writes, '{}'),
-                                               coalesce(reconnected, '{}'));
+        select r.claim_id, r.verdict, r.detail, (writes -> r.claim_id::text ->> 'starts_at')::timestamptz,
+               (writes -> r.claim_id::text ->> 'ends_at')::timestamptz
+        from meetlink.record_outcomes(daemon_id, outcomes, held, lost, coalesce(writes, '{}'),
+                                      coalesce(reconnected, '{}')) r;
+    perform meetlink.tell_readers(outcomes);
 end
 $$;
 
@@ -94,7 +100,7 @@ begin
                case when o.claim_id = any (lost) then 'lost'
                     when h.claim_id is null or w.write ->> 'verdict' = 'busy' then 'busy'
                     when w.write ->> 'verdict' = 'unwanted' then 'lost'
-                    when w.write ->> 'verdict' = 'rejected' then 'rejected'
+                    when w.write ->> 'verdict' in ('moved', 'rejected') then w.write ->> 'verdict'
                     else 'done' end as verdict
         from jsonb_to_recordset(outcomes) as o(
                  session_id text, claim_id bigint, outcome text, attempt_ms double precision, generation integer,
@@ -111,7 +117,7 @@ begin
     ),
     -- What follows from it: the state, and the time of the next attempt.
     decided as materialized (
-        select p.*, j.owner_id, j.provider, j.attempts,
+        select p.*, j.owner_id, j.provider, j.attempts, j.flagged_at,
                case when p.verdict not in ('done', 'rejected') then null
                     when p.write_verdict = 'written' then 'linked'
                     when p.outcome = 'released' then 'due'
@@ -173,9 +179,11 @@ begin
                p.final_stage, p.final_reason, nullif(p.http_status, 0), nullif(p.provider_code, ''), p.final_detail,
                p.external_id, case when d.next_state in ('due', 'waiting') then d.next_at end,
                p.timings || jsonb_build_object('attempt_ms', p.attempt_ms)
+               || case when d.write_verdict = 'written' then jsonb_build_object(
+                      'age_ms', round(1000 * extract(epoch from clock_timestamp() - d.flagged_at), 1)) else '{}' end
         from reported p
         left join decided d on d.claim_id = p.claim_id
-        where p.verdict <> 'busy'
+        where p.verdict not in ('busy', 'moved')
     ),
     corrected as (
         -- the claim was counted as one request (45_budget.sql)

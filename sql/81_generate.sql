@@ -113,6 +113,27 @@ $$
     select 'public.retry_meeting_link(text, interval), public.retry_meeting_link(uuid, interval), public.retry_meeting_link(bigint, interval)'
 $$;
 
+-- Columns as s.name and c.name, and the session's times made from them. An unmapped column is null, and has no
+-- table to be read from.
+create function meetlink.with_columns_of_s_and_c(names jsonb, mapping jsonb) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp as
+$$
+    with qualified as (
+        select names || jsonb_object_agg(c.kind || '.' || c.name,
+                                         case when mapping -> c.kind ->> c.name is null then 'null'
+                                              else left(c.kind, 1) || '.' || quote_ident(mapping -> c.kind ->> c.name) end) as names
+        from meetlink.canonical_columns() c)
+    select q.names || jsonb_build_object(
+        'starts_at', meetlink.fill('{session.starts_at}::timestamptz', q.names),
+        -- whatever a row holds, this must not fail: the bounds are those of the flag (flag.cpp)
+        'ends_at', meetlink.fill($sql$coalesce({session.ends_at}::timestamptz,
+                        case when {session.duration_minutes}::bigint between -52560000 and 52560000
+                                  and {session.starts_at} between '4600-01-01 00:00+00 BC' and '294000-01-01 00:00+00'
+                             then {session.starts_at}::timestamptz + {session.duration_minutes}::bigint * interval '1 minute'
+                        end)$sql$, q.names))
+    from qualified q
+$$;
+
 create function meetlink.generate_views(names jsonb, mapping jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
@@ -128,13 +149,9 @@ begin
                        case when mapping #>> '{connection,active}' is not null then 'c.{connection.active}' end,
                        case when mapping #>> '{connection,status}' is not null
                             then 'c.{connection.status}::text = ''connected''' end));
-    -- an unmapped column is null, and has no table to be read from
     names := names || jsonb_build_object('wanted', meetlink.fill(names ->> 'wanted', names),
                                          'usable', meetlink.fill(names ->> 'usable', names));
-    select names || jsonb_object_agg(kind || '.' || c.name,
-                                     case when mapping -> kind ->> c.name is null then 'null'
-                                          else left(kind, 1) || '.' || quote_ident(mapping -> kind ->> c.name) end)
-    into names from meetlink.canonical_columns() c;
+    names := meetlink.with_columns_of_s_and_c(names, mapping);
 
     -- Keys as text, back to the user's type: plain SQL, so that the planner sees a cast and uses the index.
     execute meetlink.fill('create function meetlink.session_key(key text) returns {session_key}
@@ -148,13 +165,8 @@ begin
                {session.owner}::{owner_key} as owner,
                {session.provider}::text as provider,
                {session.status}::text as status,
-               {session.starts_at}::timestamptz as starts_at,
-               -- whatever a row holds, the view must not fail: the bounds are those of the flag (flag.cpp)
-               coalesce({session.ends_at}::timestamptz,
-                        case when {session.duration_minutes}::bigint between -52560000 and 52560000
-                                  and {session.starts_at} between '4600-01-01 00:00+00 BC' and '294000-01-01 00:00+00'
-                             then {session.starts_at}::timestamptz + {session.duration_minutes}::bigint * interval '1 minute'
-                        end) as ends_at,
+               {starts_at} as starts_at,
+               {ends_at} as ends_at,
                {session.duration_minutes}::bigint as duration_minutes,
                {session.join_url}::text as join_url,
                {session.external_id}::text as external_id,
@@ -175,7 +187,8 @@ begin
                {connection.expires_at}::timestamptz as expires_at,
                coalesce({usable}, false) as usable,
                hashtextextended(concat_ws('|', {connection.active}, {connection.status},
-                                          {connection.access_token}, {connection.refresh_token}), 0) as print
+                                          {connection.access_token}, {connection.refresh_token}), 0) as print,
+               hashtextextended({connection.refresh_token}::text, 0) as token_print
         from {connections} c
         $sql$, names);
 
@@ -217,15 +230,18 @@ begin
         || jsonb_build_object('link_columns', meetlink.fill(names ->> 'link_columns', names),
                               'disconnect_columns', meetlink.fill(names ->> 'disconnect_columns', names),
                               'status_is_wanted', meetlink.fill(names ->> 'status_is_wanted', names));
+    select names || jsonb_build_object('starts_at', n ->> 'starts_at', 'ends_at', n ->> 'ends_at')
+    into names from meetlink.with_columns_of_s_and_c(names, mapping) n;
 
     -- Bodies are quoted as literals: a name of the user's that holds the dollar tag must not end them.
 
     -- Writes links to sessions that still want one and whose claim is still the given one, and never waits
     -- for a row. The application's triggers and constraints may refuse a link: then row by row, so that
-    -- one refusal stays one row's trouble.
+    -- one refusal stays one row's trouble. A session that has another time than its meeting is left, and told
+    -- with its time (moved): a link without starts_at and ends_at is written all the same.
     execute format('%s as %L', meetlink.fill($sql$
         create function meetlink.write_links(links jsonb)
-        returns table (claim_id bigint, verdict text, detail text)
+        returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz, ends_at timestamptz)
         language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
         $sql$, names), meetlink.fill($body$
         declare
@@ -248,9 +264,11 @@ begin
                     when insufficient_resources or system_error or operator_intervention then raise;
                     when transaction_rollback or lock_not_available then
                         claim_id := (link ->> 'claim_id')::bigint; verdict := 'busy'; detail := null;
+                        starts_at := null; ends_at := null;
                         return next;
                     when others then
                         claim_id := (link ->> 'claim_id')::bigint; verdict := 'rejected'; detail := left(sqlerrm, 500);
+                        starts_at := null; ends_at := null;
                         return next;
                 end;
             end loop;
@@ -258,7 +276,7 @@ begin
         $body$, names));
     execute format('%s as %L', meetlink.fill($sql$
         create function meetlink.write_links_at_once(links jsonb)
-        returns table (claim_id bigint, verdict text, detail text)
+        returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz, ends_at timestamptz)
         language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
         $sql$, names), meetlink.fill($body$
         #variable_conflict use_column
@@ -266,26 +284,36 @@ begin
             return query
             with link as materialized (
                 select l.*, meetlink.session_key(l.session_id) as key
-                from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text)
+                from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text,
+                                                    starts_at double precision, ends_at double precision)
                 where exists (select from meetlink.job j where j.session_id = l.session_id and j.claim_id = l.claim_id)
             ), locked as materialized (
-                select l.*, s.{session.join_url} is null and {status_is_wanted} as wanted
+                select l.*, s.{session.join_url} is null and {status_is_wanted} as wanted,
+                       {starts_at} as starts_now, {ends_at} as ends_now
                 from {sessions} s join link l on s.{session.id} = l.key
                 for no key update of s skip locked
+            ), moved as materialized (
+                select k.claim_id, k.starts_now, k.ends_now
+                from locked k
+                where k.wanted and isfinite(k.starts_now) and isfinite(k.ends_now) and k.starts_now < k.ends_now
+                  and (floor(extract(epoch from k.starts_now)) <> k.starts_at or floor(extract(epoch from k.ends_now)) <> k.ends_at)
+                  and k.starts_at is not null and k.ends_at is not null
             ), written as (
                 update {sessions} s
                 set {link_columns}
                 from locked l
-                where s.{session.id} = l.key and l.wanted
+                where s.{session.id} = l.key and l.wanted and l.claim_id not in (select m.claim_id from moved m)
                 returning l.claim_id, s.{session.join_url} is not null as kept
             )
             select l.claim_id,
                    case when w.kept then 'written'
+                        when m.claim_id is not null then 'moved'
                         when k.wanted then 'rejected'
                         when k.key is not null or not exists (select from {sessions} s where s.{session.id} = l.key) then 'unwanted'
                         else 'busy' end,
-                   case when k.wanted and w.kept is not true then 'a trigger of the table discarded the link' end
-            from link l left join locked k using (claim_id) left join written w using (claim_id);
+                   case when k.wanted and w.kept is not true and m.claim_id is null then 'a trigger of the table discarded the link' end,
+                   m.starts_now, m.ends_now
+            from link l left join locked k using (claim_id) left join written w using (claim_id) left join moved m using (claim_id);
         end
         $body$, names));
 

@@ -70,8 +70,8 @@ begin
         at := a.finished_at;
         event := a.outcome;
         description := case a.outcome
-            when 'linked' then 'The meeting was created and its link stored.'
-            when 'adopted' then 'An earlier attempt turned out to have created the meeting; its link was stored.'
+            when 'linked' then 'The meeting was created and its link stored' || coalesce('; ' || a.detail, '') || '.'
+            when 'adopted' then 'An earlier attempt turned out to have created the meeting; its link was stored' || coalesce('; ' || a.detail, '') || '.'
             when 'released' then 'The daemon was stopping and gave the session back.'
             when 'lost' then 'The session or the claim was gone when the outcome came, so nothing was stored.'
             when 'cancelled' then format('A meeting that the session does not use (%s) was cancelled at the provider.', a.external_id)

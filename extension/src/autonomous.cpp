@@ -77,7 +77,7 @@ ShareTask(const RetryRequest &request, Oid owner)
 	return segment;
 }
 
-bool
+const char *
 RequestRetryAutonomously(const RetryRequest &request, Oid owner)
 {
 	BackgroundWorker worker = {};
@@ -85,7 +85,7 @@ RequestRetryAutonomously(const RetryRequest &request, Oid owner)
 	dsm_segment *segment = ShareTask(request, owner);
 
 	if (segment == nullptr)
-		return false;
+		return "no shared memory segment was free to ask a background worker with";
 
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -97,16 +97,18 @@ RequestRetryAutonomously(const RetryRequest &request, Oid owner)
 	strlcpy(worker.bgw_name, "meetlink retry request", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "meetlink retry request", BGW_MAXLEN);
 
-	bool committed = false;
+	const char *obstacle = "no background worker was free to wait with";
 
 	if (RegisterDynamicBackgroundWorker(&worker, &handle))
 	{
 		(void) WaitForBackgroundWorkerShutdown(handle);
 		pg_read_barrier();
-		committed = ((Task *) dsm_segment_address(segment))->committed;
+		obstacle = ((Task *) dsm_segment_address(segment))->committed
+			? nullptr
+			: "the background worker that was to commit it failed; the server log says why";
 	}
 	dsm_detach(segment);
-	return committed;
+	return obstacle;
 }
 
 void

@@ -18,10 +18,10 @@ struct RetryRequest
 
 /*
  * Runs meetlink.request_retry in a transaction of its own, in a background worker, as `owner` (the
- * extension's), and waits for its end: some milliseconds. False if no worker was free or it failed
- * (its error is in the server log): then nothing was changed.
+ * extension's), and waits for its end: some milliseconds. Null when it is committed; else nothing was
+ * changed, and the answer says why, to go on after "because".
  */
-extern bool RequestRetryAutonomously(const RetryRequest &request, Oid owner);
+extern const char *RequestRetryAutonomously(const RetryRequest &request, Oid owner);
 
 /* The same in the caller's transaction. */
 extern void RequestRetryHere(const RetryRequest &request, Oid owner);

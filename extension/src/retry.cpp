@@ -255,12 +255,13 @@ RequestAndWait(const Roles &roles, const char *key, const State &before, Timesta
 					  "because it has already changed something",
 					  "wait");
 	}
-	if (!RequestRetryAutonomously(request, roles.extension_owner))
+	if (const char *obstacle = RequestRetryAutonomously(request, roles.extension_owner))
 	{
 		RequestRetryHere(request, roles.extension_owner);
 		return Queued(roles, key, before,
-					  "The retry is queued and begins when this transaction commits, "
-					  "because no background worker was free to wait with",
+					  psprintf("The retry is queued and begins when this transaction commits, "
+							   "because %s",
+							   obstacle),
 					  "wait");
 	}
 	if (!DaemonAlive(roles))

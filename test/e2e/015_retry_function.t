@@ -6,6 +6,7 @@ use warnings;
 use JSON::PP qw(decode_json);
 use Meetlink::Wait qw(wait_until);
 use Meetlink::World;
+use PostgreSQL::Test::Utils qw(slurp_file);
 use Test::More;
 
 my $world   = Meetlink::World->new(no_daemon => 1, postgres => "max_worker_processes = 8\nmax_connections = 60");
@@ -180,6 +181,9 @@ is(as($stranger->id, $session)->{status}, 'not_found', 'for a stranger it does n
 is($world->retry($session, before => 'set role authenticated; ')->{status}, 'not_found', 'nor for somebody without claims');
 is(attempts($session), 1, 'none of them caused an attempt');
 is(as($tutor->id, $session)->{status}, 'linked', 'the tutor gets the link');
+$session = stuck($tutor);
+$world->sql(q(select meetlink.attach(mapping => '{"grant_to": ["authenticated", "service_role"]}')));
+is($world->retry($session, before => 'set role service_role; ')->{status}, 'linked', 'a role that row-level security does not bind may retry any session, without claims');
 (undef, undef, $error) = $world->node->psql('app', "set role anon; select retry_meeting_link('$session')");
 like($error, qr/permission denied for function/, 'who was not granted it, may not call it');
 
@@ -205,4 +209,28 @@ is($world->daemon->stop, 0, 'the daemon ends well');
 is($world->sql('select count(*), meetlink.daemon_alive() from meetlink.daemon'), '0|f', 'and takes its leave of the database');
 $answer = $world->retry($session, wait => '10 minutes');
 is("$answer->{status} $answer->{action}", 'queued contact_support', 'from then on a retry says at once that no daemon is running');
+$world->daemon->start;
+ok($world->link_of($session), 'the next start does what was queued');
+
+# --- the request cannot be committed by itself
+$session = stuck($tutor);
+my $server = $world->node;
+my $inside_app = $server->background_psql('app');
+$inside_app->query_safe('select 1');
+$server->safe_psql('postgres', 'alter database app allow_connections false');
+$answer = decode_json($inside_app->query_safe("select retry_meeting_link('$session', '1 minute')"));
+$server->safe_psql('postgres', 'alter database app allow_connections true');
+$inside_app->quit;
+is("$answer->{status} $answer->{action}", 'queued wait', 'a worker that fails (here the database takes no connections): the retry is queued with the caller\'s transaction');
+like($answer->{message}, qr/because the background worker that was to commit it failed; the server log says why/, 'and says so');
+like(slurp_file($server->logfile), qr/FATAL: .*database "app" is not currently accepting connections/, 'as does the server log');
+ok($world->link_of($session), 'it is done all the same');
+
+$session = stuck($tutor);
+$server->append_conf('postgresql.conf', 'max_worker_processes = 0');
+$server->restart;
+$answer = $world->retry($session, wait => '1 minute');
+is("$answer->{status} $answer->{action}", 'queued wait', 'a server without a free background worker: the retry is queued at once');
+like($answer->{message}, qr/begins when this transaction commits, because no background worker was free to wait with/, 'and says why');
+ok($world->link_of($session), 'and is done after COMMIT');
 done_testing();

@@ -106,7 +106,7 @@ for my $session (@sessions)
 	push @wrong, [ $id, "$status, without a link" ] if !$link && $status ne 'CANCELLED';
 }
 push @wrong, map { [ $_, "no such session, but there is @{ $live{$_} }" ] } keys %live;
-is(scalar @wrong, 0, 'each session has exactly one live meeting, its own, and no other meeting lives');
+is(scalar @wrong, 0, 'each session has exactly one live meeting, its own (none, when it was linked by hand), and no other meeting lives');
 for my $case (@wrong[ 0 .. ($#wrong < 4 ? $#wrong : 4) ])
 {
 	my ($id, $what) = @$case;

@@ -132,6 +132,24 @@ select is(history(40), null, 'without an attempt');
 select fixture.other('commit') \g /dev/null
 select is((select settled(:first, a, b) from busy), 'done done', 'and are done when they are sent again');
 
+-- a session that was moved while its meeting was being made
+delete from public.sessions;
+select claimed(:first, 44, 45, 46, 47) \g /dev/null
+create function times(number integer) returns jsonb language sql as $$
+    select jsonb_build_object('starts_at', floor(extract(epoch from starts_at)), 'ends_at', floor(extract(epoch from ends_at)))
+    from meetlink.session where id = fixture.session(number) $$;
+create temp table before_it as select n, outcome(n, 'linked', times(n)) as o from generate_series(44, 47) n;
+update public.sessions set scheduled_start_at = scheduled_start_at + '1 hour', scheduled_end_at = scheduled_end_at + '1 hour' where id = fixture.session(44);
+update public.sessions set scheduled_end_at = scheduled_end_at + '1 hour' where id = fixture.session(45);
+update public.sessions set scheduled_end_at = scheduled_start_at where id = fixture.session(46);
+select is(settled(:first, variadic array(select o from before_it order by n)), 'moved moved done done', 'another time than its meeting: moved, if it is one for a meeting');
+select is((select (url(44), fixture.job(44), history(44))::text), '(,claimed,)', 'the claim goes on, and nobody sees a link');
+select is((select (s.starts_at, s.ends_at)::text from before_it b, meetlink.settle(:first, jsonb_build_array(b.o)) s where b.n = 44),
+    (select (scheduled_start_at, scheduled_end_at)::text from public.sessions where id = fixture.session(44)), 'and the daemon is told the new one');
+select is(settled(:first, outcome(44, 'linked', times(44) || '{"detail": "it was moved"}'), outcome(45, 'linked', (select o from before_it where n = 45) - 'ends_at')), 'done done',
+    'at the new time, or for any time: done');
+select is((select detail from meetlink.attempt where session_id = fixture.session(44)::text), 'it was moved', 'with what the daemon has to tell');
+
 -- a table that is locked as a whole
 select claimed(:first, 43) \g /dev/null
 select fixture.other('begin') \g /dev/null

@@ -392,6 +392,23 @@ TEST_F(GoogleFlow, ALostRefreshIsNotUnknownBecauseNothingIsRotated)
     EXPECT_FALSE(google.rotates_refresh_tokens());
 }
 
+TEST_F(GoogleFlow, RescheduleIsOnePatchOfTheTimes)
+{
+    script.answer(200, "{}").answer(503, "");
+    EXPECT_TRUE(play(google.reschedule(test::lesson(), "ml1", token)));
+    EXPECT_EQ(play(google.reschedule(test::lesson(), "ml1", token)).failure().reason,
+              Reason::provider_unavailable);
+    MeetingRequest backwards = test::lesson();
+    backwards.ends_at = backwards.starts_at;
+    EXPECT_EQ(play(google.reschedule(backwards, "ml1", token)).failure().reason,
+              Reason::invalid_schedule);
+    ASSERT_EQ(script.requests.size(), 2u);
+    EXPECT_EQ(script.requests[0].method, "PATCH");
+    EXPECT_TRUE(script.requests[0].url.find("/events/ml1?") != std::string::npos);
+    EXPECT_EQ(script.requests[0].body.find("conferenceData"), std::string::npos)
+        << "which stays as it is";
+}
+
 TEST_F(GoogleFlow, CancelTreatsGoneAsDone)
 {
     for (const int status : {204, 200, 404, 410}) {

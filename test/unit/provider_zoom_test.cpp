@@ -291,6 +291,17 @@ TEST_F(ZoomFlow, ALostRefreshMayHaveRotatedTheToken)
     EXPECT_TRUE(play(zoom.refresh(Secret("r"))).failure().outcome_unknown);
 }
 
+TEST_F(ZoomFlow, RescheduleIsOnePatchOfTheTimes)
+{
+    script.answer(204, "").answer(429, R"({"code":429,"message":"per-day"})");
+    EXPECT_TRUE(play(zoom.reschedule(lesson(false), "7", token)));
+    EXPECT_FALSE(play(zoom.reschedule(lesson(false), "7", token)));
+    ASSERT_EQ(script.requests.size(), 2u);
+    EXPECT_EQ(script.requests[0].method, "PATCH");
+    EXPECT_TRUE(script.requests[0].url.ends_with("/meetings/7"));
+    EXPECT_EQ(script.requests[0].body.find("agenda"), std::string::npos) << "the tag stays";
+}
+
 TEST_F(ZoomFlow, CancelTreatsGoneAsDone)
 {
     for (const int status : {204, 404, 410}) {

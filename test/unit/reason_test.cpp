@@ -60,6 +60,25 @@ TEST(Reason, ReadmeAndTableAgree)
     EXPECT_EQ(readme, table);
 }
 
+TEST(Reason, ReadmeListsEveryAction)
+{
+    std::ifstream sql(MEETLINK_REASON_SQL);
+    std::ifstream readme(MEETLINK_README);
+    std::string row;
+    while (std::getline(readme, row) && !row.starts_with("| `action` |")) {
+    }
+    const std::regex action(R"(^ '[a-z]+', '[a-z_]+', '[a-z]+', '[^']+', '([a-z_]+)',$)");
+    std::size_t rows = 0;
+    std::smatch match;
+    for (std::string line; std::getline(sql, line);) {
+        if (std::regex_match(line, match, action)) {
+            ++rows;
+            EXPECT_NE(row.find("`" + match[1].str() + "`"), std::string::npos) << match[1];
+        }
+    }
+    EXPECT_EQ(rows, reason_codes.size());
+}
+
 TEST(Reason, CodeNamesTheEnumerator)
 {
     EXPECT_EQ(code(Reason::no_connection), "no_connection");

@@ -144,6 +144,12 @@ public:
         throw std::logic_error("not called");
         co_return Failure{};
     }
+    asio::awaitable<Result<std::monostate>> reschedule(provider::MeetingRequest, std::string,
+                                                       const Secret&) override
+    {
+        throw std::logic_error("not called");
+        co_return Failure{};
+    }
     asio::awaitable<Result<std::monostate>> cancel(std::string, const Secret&) override
     {
         throw std::logic_error("not called");

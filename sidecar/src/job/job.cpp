@@ -6,6 +6,7 @@
 #include "base/what.hpp"
 #include "job/check.hpp"
 #include "job/report.hpp"
+#include "log/log.hpp"
 
 namespace meetlink::job {
 
@@ -20,8 +21,8 @@ provider::MeetingRequest meeting_request(const Claim& claim, const settle::Outco
     return {.session_id = claim.session_id,
             .tenant = tenant,
             .title = claim.title.value_or("Session"),
-            .starts_at = *claim.starts_at,
-            .ends_at = *claim.ends_at,
+            .starts_at = *so_far.starts_at,
+            .ends_at = *so_far.ends_at,
             .generation = so_far.generation,
             .may_exist = so_far.outcome_unknown,
             .now = claim.claimed_at};
@@ -37,6 +38,9 @@ bool from_the_provider(const Failure& failure)
 {
     return failure.http_status > 0 || limits::concerns_the_provider(failure.reason);
 }
+
+/// How often one attempt follows a session that is moved again and again.
+constexpr int max_moves = 3;
 
 /// There is a meeting, but no link: for whoever reads the log and the metrics the attempt failed.
 Failure rejected_by_the_table(std::string detail)
@@ -119,6 +123,63 @@ asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
     }
 }
 
+/// The session was moved while its meeting was being made: the meeting is moved too, before anybody sees
+/// the link. If that fails the link is stored all the same, since people wait for it, and it works at any
+/// time.
+asio::awaitable<void> Runner::follow(const Claim& claim, const Lease& lease,
+                                     settle::Outcome& outcome)
+{
+    if (!lease.holds(Clock::now()) || stages_.limits.closed()) {
+        // the next attempt finds the meeting, and moves it
+        outcome.result = settle::Released{};
+        outcome.outcome_unknown = true;
+        co_return;
+    }
+    const auto problem = co_await reschedule(claim, outcome);
+    if (problem) {
+        outcome.note = "the session was moved meanwhile, but its meeting could not be: " +
+                       std::string{code(problem->reason)} + ": " + problem->detail;
+        log::warning("meeting_not_moved", "a session was moved, but its meeting could not be",
+                     {{"session", claim.session_id},
+                      {"provider", *claim.provider},
+                      {"reason", code(problem->reason)},
+                      {"http_status", problem->http_status},
+                      {"detail", problem->detail}});
+    } else {
+        outcome.note = "the session was moved meanwhile, and its meeting with it";
+    }
+}
+
+/// Nothing: it is done.
+asio::awaitable<std::optional<Failure>> Runner::reschedule(const Claim& claim,
+                                                           settle::Outcome& outcome)
+{
+    const token::ConnectionKey key{.owner_id = *claim.owner_id, .provider = *claim.provider};
+    auto permit = co_await stages_.limits.enter(key);
+    if (!permit) {
+        Failure paused;
+        paused.reason = Reason::provider_unavailable;
+        paused.detail = "no calls are made to the provider for now";
+        co_return paused;
+    }
+    const auto access = co_await stages_.tokens.usable(key, claim.connection);
+    if (!access) {
+        co_return access.failure();
+    }
+    auto request = meeting_request(claim, outcome, stages_.registration.tenant);
+    auto meeting = std::get<provider::Meeting>(outcome.result).external_id;
+    ++outcome.writes;
+    auto* const provider = stages_.providers(*claim.provider);
+    const auto done =
+        co_await provider->reschedule(std::move(request), std::move(meeting), access->token);
+    if (!done) {
+        permit->failed(done.failure());
+        co_return done.failure();
+    }
+    permit->succeeded();
+    co_return std::nullopt;
+}
+
 asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
 {
     const auto began = Clock::now();
@@ -127,6 +188,7 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
                             .owner_id = claim.owner_id.value_or(""),
                             .provider = claim.provider.value_or(""),
                             .starts_at = claim.starts_at,
+                            .ends_at = claim.ends_at,
                             .result = settle::Released{},
                             .generation = claim.generation,
                             .outcome_unknown = claim.outcome_unknown,
@@ -148,6 +210,17 @@ asio::awaitable<void> Runner::run(Claim claim, std::shared_ptr<Lease> lease)
     on_room_();
     // also when the claim is lost: a create that was under way may have made a meeting for nobody
     auto settled = co_await stages_.settler.settle(outcome);
+    for (int moves = 0; settled.verdict == settle::Verdict::moved; ++moves) {
+        outcome.starts_at = settled.starts_at;
+        outcome.ends_at = settled.ends_at;
+        if (moves < max_moves) {
+            co_await follow(claim, *lease, outcome);
+        } else {
+            outcome.ends_at.reset();
+        }
+        outcome.took = since(began);
+        settled = co_await stages_.settler.settle(outcome);
+    }
     if (settled.verdict == settle::Verdict::rejected) {
         outcome.result = rejected_by_the_table(std::move(settled.detail));
     }

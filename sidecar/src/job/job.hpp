@@ -54,6 +54,10 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> run(Claim claim, std::shared_ptr<Lease> lease);
     [[nodiscard]] boost::asio::awaitable<void> make_link(const Claim& claim, const Lease& lease,
                                                          settle::Outcome& outcome);
+    [[nodiscard]] boost::asio::awaitable<void> follow(const Claim& claim, const Lease& lease,
+                                                      settle::Outcome& outcome);
+    [[nodiscard]] boost::asio::awaitable<std::optional<Failure>> reschedule(
+        const Claim& claim, settle::Outcome& outcome);
 
     Stages stages_;
     std::function<void()> on_room_;

@@ -79,6 +79,7 @@ public:
         return providers_.contains(provider);
     }
     void close();
+    [[nodiscard]] bool closed() const { return closed_; }
 
 private:
     struct Provider {

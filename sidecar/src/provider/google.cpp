@@ -73,7 +73,7 @@ asio::awaitable<Result<Meeting>> Google::make(Run& run)
         }
         if (*found && !(*found)->cancelled && (*found)->session == session) {
             Event event = std::move(**found);
-            co_await reschedule(run, event);
+            co_await correct_times(run, event);
             co_return co_await wait_for_link(run, std::move(event), true);
         }
         // Deleted, foreign, or gone but still reserved: this id will never be ours again.
@@ -142,7 +142,7 @@ asio::awaitable<Result<std::vector<Meeting>>> Google::find_all(Run& run)
 
 /// An adopted event may be of an earlier time of the session. A failure is left alone: the link is what
 /// people wait for, and it works at any time.
-asio::awaitable<void> Google::reschedule(Run& run, Event& event)
+asio::awaitable<void> Google::correct_times(Run& run, Event& event)
 {
     if (event.starts_at == run.request.starts_at && event.ends_at == run.request.ends_at) {
         co_return;
@@ -238,6 +238,18 @@ asio::awaitable<Result<Tokens>> Google::refresh(const Secret& refresh_token)
     failure.outcome_unknown =
         false;  // Google's refresh tokens are not rotated: nothing can be lost
     co_return failure;
+}
+
+asio::awaitable<Result<std::monostate>> Google::move(MeetingRequest request,
+                                                     std::string external_id,
+                                                     const Secret& access_token)
+{
+    http::Request patch = google::reschedule(settings(), access_token, external_id, request);
+    const http::Response answer = co_await send(std::move(patch));
+    if (!succeeded(answer)) {
+        co_return google::api_failure(answer, Stage::settle);
+    }
+    co_return std::monostate{};
 }
 
 asio::awaitable<Result<std::monostate>> Google::cancel(std::string external_id,

@@ -37,9 +37,11 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<Result<Meeting>> make(Run& run) override;
+    [[nodiscard]] boost::asio::awaitable<Result<std::monostate>> move(
+        MeetingRequest request, std::string external_id, const Secret& access_token) override;
     [[nodiscard]] boost::asio::awaitable<Result<std::vector<Meeting>>> find_all(Run& run) override;
     boost::asio::awaitable<Result<std::optional<google::Event>>> look_up(Run& run, std::string id);
-    boost::asio::awaitable<void> reschedule(Run& run, google::Event& event);
+    boost::asio::awaitable<void> correct_times(Run& run, google::Event& event);
     boost::asio::awaitable<Result<Meeting>> wait_for_link(Run& run, google::Event event,
                                                           bool adopted);
     [[nodiscard]] Result<Meeting> accept(const Run& run, const google::Event& event,

@@ -82,6 +82,10 @@ public:
     [[nodiscard]] virtual boost::asio::awaitable<Result<std::vector<Meeting>>> search(
         MeetingRequest request, const Secret& access_token) = 0;
 
+    /// Gives a meeting of the session the times of `request`.
+    [[nodiscard]] virtual boost::asio::awaitable<Result<std::monostate>> reschedule(
+        MeetingRequest request, std::string external_id, const Secret& access_token) = 0;
+
     /// Removes a meeting; one that is already gone is a success.
     [[nodiscard]] virtual boost::asio::awaitable<Result<std::monostate>> cancel(
         std::string external_id, const Secret& access_token) = 0;

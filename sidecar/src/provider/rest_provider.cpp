@@ -46,6 +46,20 @@ asio::awaitable<Result<std::vector<Meeting>>> RestProvider::search(MeetingReques
     co_return co_await find_all(run);
 }
 
+asio::awaitable<Result<std::monostate>> RestProvider::reschedule(MeetingRequest request,
+                                                                 std::string external_id,
+                                                                 const Secret& access_token)
+{
+    auto problem = token_problem(access_token, Stage::settle);
+    if (!problem) {
+        problem = schedule_problem(request);
+    }
+    if (problem) {
+        co_return std::move(*problem);
+    }
+    co_return co_await move(std::move(request), std::move(external_id), access_token);
+}
+
 asio::awaitable<http::Response> RestProvider::send(http::Request request)
 {
     request.timeout = http_timeout_;

@@ -17,6 +17,8 @@ public:
                                                                const Secret& access_token) final;
     [[nodiscard]] boost::asio::awaitable<Result<std::vector<Meeting>>> search(
         MeetingRequest request, const Secret& access_token) final;
+    [[nodiscard]] boost::asio::awaitable<Result<std::monostate>> reschedule(
+        MeetingRequest request, std::string external_id, const Secret& access_token) final;
 
 protected:
     RestProvider(config::Provider settings, http::Sender& sender,
@@ -35,6 +37,10 @@ protected:
     /// search() proper.
     [[nodiscard]] virtual boost::asio::awaitable<Result<std::vector<Meeting>>> find_all(
         Run& run) = 0;
+
+    /// reschedule() proper.
+    [[nodiscard]] virtual boost::asio::awaitable<Result<std::monostate>> move(
+        MeetingRequest request, std::string external_id, const Secret& access_token) = 0;
 
     [[nodiscard]] const config::Provider& settings() const { return settings_; }
     [[nodiscard]] boost::asio::awaitable<http::Response> send(http::Request request);

@@ -193,6 +193,17 @@ asio::awaitable<Result<Tokens>> Zoom::refresh(const Secret& refresh_token)
     co_return zoom::token_failure(answer);
 }
 
+asio::awaitable<Result<std::monostate>> Zoom::move(MeetingRequest request, std::string external_id,
+                                                   const Secret& access_token)
+{
+    http::Request patch = zoom::reschedule(settings(), access_token, external_id, request);
+    const http::Response answer = co_await send(std::move(patch));
+    if (!succeeded(answer)) {
+        co_return zoom::api_failure(answer, Stage::settle);
+    }
+    co_return std::monostate{};
+}
+
 asio::awaitable<Result<std::monostate>> Zoom::cancel(std::string external_id,
                                                      const Secret& access_token)
 {

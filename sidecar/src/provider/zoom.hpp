@@ -26,6 +26,8 @@ public:
 
 private:
     [[nodiscard]] boost::asio::awaitable<Result<Meeting>> make(Run& run) override;
+    [[nodiscard]] boost::asio::awaitable<Result<std::monostate>> move(
+        MeetingRequest request, std::string external_id, const Secret& access_token) override;
     [[nodiscard]] boost::asio::awaitable<Result<std::vector<Meeting>>> find_all(Run& run) override;
     boost::asio::awaitable<Result<std::vector<zoom::ZoomMeeting>>> find(Run& run);
     boost::asio::awaitable<Result<Meeting>> adopt(Run& run, std::vector<zoom::ZoomMeeting> found);

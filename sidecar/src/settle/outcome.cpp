@@ -61,6 +61,12 @@ Json::Value to_json(const Outcome& outcome)
     if (outcome.starts_at) {
         object["starts_at"] = Json::Int64{outcome.starts_at->time_since_epoch().count()};
     }
+    if (outcome.ends_at) {
+        object["ends_at"] = Json::Int64{outcome.ends_at->time_since_epoch().count()};
+    }
+    if (!outcome.note.empty()) {
+        object["detail"] = truncate_bytes(one_line(outcome.note), 500);
+    }
     object["outcome_unknown"] = outcome.outcome_unknown;
     object["attempt_ms"] = Json::Int64{outcome.took.count()};
     if (outcome.connection_print) {

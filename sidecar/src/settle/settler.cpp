@@ -13,7 +13,9 @@ using Clock = Condition::Clock;
 namespace {
 
 constexpr postgres::Statement settle_statement{
-    "settle", "select claim_id, verdict, detail from meetlink.settle($1, $2::jsonb)"};
+    "settle",
+    "select claim_id, verdict, detail, floor(extract(epoch from starts_at))::bigint as starts_at, "
+    "floor(extract(epoch from ends_at))::bigint as ends_at from meetlink.settle($1, $2::jsonb)"};
 
 /// A statement that fails this often because of one outcome will not succeed by repetition.
 constexpr int refusals_to_give_up = 5;
@@ -104,7 +106,8 @@ asio::awaitable<void> Settler::send(Batch entries)
         take_verdicts(*answer, entries);
     } else if (answer.error().connection_lost) {
         for (const auto& entry : entries) {
-            entry->answer = Settlement{Verdict::unknown};  // the session was stopped for good
+            entry->answer =
+                Settlement{.verdict = Verdict::unknown};  // the session was stopped for good
         }
     } else {
         co_await isolate(std::move(entries), answer.error());
@@ -120,19 +123,26 @@ void Settler::take_verdicts(const postgres::Rows& rows, const Batch& sent)
     for (const auto& entry : sent) {
         const auto found = row_of.find(entry->outcome.claim_id);
         if (found == row_of.end()) {
-            entry->answer = Settlement{Verdict::lost};
+            entry->answer = Settlement{.verdict = Verdict::lost};
             continue;
         }
+        using Text = std::optional<std::string>;
+        using Time = std::optional<std::chrono::sys_seconds>;
         const auto row = rows[found->second];
         const auto verdict = row.get<std::string>("verdict");
         if (verdict == "busy") {
             entry->not_before = Clock::now() + busy_again;
             waiting_.push_back(entry);
         } else if (verdict == "rejected") {
-            entry->answer = Settlement{Verdict::rejected,
-                                       row.get<std::optional<std::string>>("detail").value_or("")};
+            entry->answer = Settlement{.verdict = Verdict::rejected,
+                                       .detail = row.get<Text>("detail").value_or("")};
+        } else if (verdict == "moved") {
+            entry->answer = Settlement{.verdict = Verdict::moved,
+                                       .starts_at = row.get<Time>("starts_at"),
+                                       .ends_at = row.get<Time>("ends_at")};
         } else {
-            entry->answer = Settlement{verdict == "done" ? Verdict::done : Verdict::lost};
+            entry->answer =
+                Settlement{.verdict = verdict == "done" ? Verdict::done : Verdict::lost};
         }
     }
 }
@@ -157,7 +167,7 @@ asio::awaitable<void> Settler::isolate(Batch entries, postgres::Error error)
                 {"error", error.describe()},
                 {"attempt", entry->refusals + 1}});
     if (++entry->refusals >= refusals_to_give_up) {
-        entry->answer = Settlement{Verdict::unknown};
+        entry->answer = Settlement{.verdict = Verdict::unknown};
     } else {
         entry->not_before = Clock::now() + (1 << entry->refusals) * std::chrono::milliseconds{100};
         waiting_.push_back(entry);

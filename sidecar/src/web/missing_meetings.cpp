@@ -69,7 +69,7 @@ asio::awaitable<Answer> create_missing_meetings(Gateway& gateway, Caller caller,
     }
     if (!missing.daemon) {
         co_return tally.answer(
-            202, "The sessions are queued, but no meetlink daemon is running to carry it out");
+            202, "The sessions are queued, but no meetlink daemon is running to work on them");
     }
 
     auto pause = first_pause;
