@@ -16,13 +16,18 @@ const at = {
   trouble: h('div'),
   groups: h('div'),
   charts: h('div'),
-  connections: h('div', { class: 'scroll' }),
-  health: h('div', { class: 'scroll' }),
-  daemons: h('div', { class: 'scroll' }),
+  connections: scrolling('Connections'),
+  health: scrolling('Health'),
+  daemons: scrolling('Daemons'),
 };
 let span = 'hour';
 let connections = [];
 let next_connections = null;
+
+// A region that can be scrolled by keyboard where it is too wide.
+function scrolling(name) {
+  return h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': name });
+}
 
 // --- what needs a person -------------------------------------------------------------------------
 

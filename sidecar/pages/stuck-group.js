@@ -63,7 +63,7 @@ export class StuckGroup {
 
   #show() {
     replace(this.#body,
-      h('div', { class: 'scroll' }, h('table', {},
+      h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': this.#group.problem }, h('table', {},
         h('thead', {}, h('tr', {}, ['Starts', 'Session', 'Owner', 'What happened', 'Next try'].map((title) => h('th', {}, title)), h('th', {}, h('span', { class: 'hidden' }, 'Actions')))),
         h('tbody', {}, this.#sessions.map((session) => this.#row(session))))),
       this.#next ? h('p', {}, h('button', { type: 'button', 'data-key': 'more', onclick: () => this.#load(false) }, `Show more of ${count(this.#group.sessions)}`)) : null);
