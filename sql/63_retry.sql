@@ -18,11 +18,13 @@ begin
 end
 $$;
 
--- Some daemon has given a sign of life lately.
+-- Some daemon that fits the extension has given a sign of life lately.
 create function meetlink.daemon_alive() returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$
-    select exists (select from meetlink.daemon d where d.heartbeat_at > clock_timestamp() - interval '30 seconds')
+    select exists (select from meetlink.daemon d
+                   where d.heartbeat_at > clock_timestamp() - interval '30 seconds'
+                     and d.version = (select e.extversion from pg_extension e where e.extname = 'meetlink'))
 $$;
 
 -- A key as text, in the form in which the job table knows it; null if it cannot be one of the user's type.

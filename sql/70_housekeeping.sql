@@ -52,11 +52,11 @@ $$;
 
 -- Once per poll interval and daemon: heartbeat, rescue, promotion, and a probe that must come back on
 -- the channel. known = false: the daemon's registration is gone, and with it its claims.
--- orphans: some are due (meetlink.claim_orphans).
+-- orphans: some are due (meetlink.claim_orphans). version: of the extension; a daemon of another one waits.
 -- heard_ago: since when the last probe has been back; breakers: see meetlink.daemon.
 create function meetlink.housekeep(daemon_id bigint, in_flight integer, probe text,
                                    heard_ago interval default null, breakers jsonb default '[]')
-returns table (known boolean, due boolean, orphans boolean, promoted integer, rescued integer, next_due_in interval)
+returns table (known boolean, due boolean, orphans boolean, promoted integer, rescued integer, next_due_in interval, version text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
 declare
@@ -85,6 +85,8 @@ begin
     orphans := exists (select from meetlink.orphan o where o.due_at <= at);
     select greatest(j.due_at - clock_timestamp(), interval '0') into next_due_in
     from meetlink.job j where j.state = 'waiting' order by j.due_at limit 1;
+
+    select e.extversion into version from pg_extension e where e.extname = 'meetlink';
 
     if probe is not null then
         perform pg_notify('meetlink', probe);

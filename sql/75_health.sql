@@ -95,10 +95,12 @@ begin
 
     return query
         select 'daemon: ' || d.name,
-               case when d.version <> installed or h.overdue > 0 then 'warning' else 'ok' end,
+               case when d.version <> installed then 'error' when h.overdue > 0 then 'warning' else 'ok' end,
                format('version %s, running since %s, %s in flight; holds %s claims', d.version, meetlink.utc(d.started_at), d.in_flight, h.claims)
+               || case when d.version <> installed then format('; waits, because version %s of the extension is installed', installed) else '' end
                || case when h.overdue > 0 then format(', %s of them beyond their lease', h.overdue) else '' end,
-               case when d.version <> installed then format('Install meetlinkd %s, the version of the extension.', installed)
+               case when d.version <> installed
+                    then format('Install meetlinkd %s, or, if its files are those of %s, ALTER EXTENSION meetlink UPDATE.', installed, d.version)
                     when h.overdue > 0 then 'The daemon stalls; another one takes over within a poll interval. See its log.' end
         from meetlink.daemon d
         cross join lateral (

@@ -49,7 +49,7 @@ select daemon_id as first from meetlink.register_daemon('first', :'version') \gs
 select daemon_id as second from meetlink.register_daemon('second', '0.0') \gset
 select is(says('daemons'), 'ok: 2 alive', 'two daemons');
 select alike(says('daemon: first'), 'ok: version ' || :'version' || ', running since % UTC, 0 in flight; holds 0 claims', 'what each holds');
-select alike(says('daemon: second'), 'warning: version 0.0,% / Install meetlinkd ' || :'version' || ', the version of the extension.', 'a daemon of another version');
+select alike(says('daemon: second'), 'error: version 0.0,%; waits, because version ' || :'version' || ' of the extension is installed / Install meetlinkd ' || :'version' || ', or,%', 'a daemon of another version');
 select meetlink.unregister_daemon(:second) \g /dev/null
 select alike(says('daemons', '31 s'), 'error: no daemon is running; the last sign of life was at % UTC / Start meetlinkd;%', 'silent for half a minute');
 select is(says('daemon: %', '31 s'), null, 'and then no more than that is told of it');

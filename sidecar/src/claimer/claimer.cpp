@@ -113,7 +113,8 @@ asio::awaitable<bool> Claimer::wait_for_work()
             const bool connected = co_await session_.until_connected();
             co_return connected && !stopped_;
         }
-        gathered = rung_ && room() > 0 ? std::min(gathered, now + gather) : Clock::time_point::max();
+        gathered =
+            rung_ && room() > 0 ? std::min(gathered, now + gather) : Clock::time_point::max();
         const auto change = unfinished_ ? limits_.next_change(now) : Clock::time_point::max();
         const auto next = std::min(change, gathered);
         if (options_.until_drained && leases_.size() == 0 && next > now + patience) {

@@ -28,6 +28,9 @@ constexpr std::chrono::seconds once_patience{30};
 /// When the last job has ended, HTTP callers who wait for an outcome have this long to get it.
 constexpr std::chrono::seconds answers_patience{1};
 
+/// Least time between two looks at whether the extension fits.
+constexpr std::chrono::seconds look_again{30};
+
 /// How long a stop waits for the database to take note of it.
 constexpr std::chrono::seconds farewell_patience{1};
 
@@ -113,6 +116,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
           {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
           {.ring = [this] { claimer_.ring(); },
            .register_again = [this] { return register_again(); },
+           .extension_is = [this](const std::string& installed) { extension_is(installed); },
            .breakers = [this] { return write_json(limits_.open_breakers(Clock::now())); },
            .refresh_ahead = mode == Mode::serve ? std::function<asio::awaitable<void>()>{[this] {
                return refresher_.turn();
@@ -125,8 +129,14 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
       stages_(executor_),
       claiming_(executor_),
       leaving_(executor_),
-      site_(executor_, config.http, http_conninfo(config),
-            {.readiness = [this] { return readiness(); }, .metrics = [this] { return scrape(); }})
+      site_(
+          executor_, config.http, http_conninfo(config),
+          {.readiness = [this] { return readiness(); },
+           .metrics = [this] { return scrape(); },
+           .ask =
+               [this](postgres::Statement statement, std::vector<postgres::Parameter> parameters) {
+                   return upkeep_.query(statement, std::move(parameters));
+               }})
 {
     const auto add = [this](std::unique_ptr<provider::Provider> one) {
         const std::string name{one->name()};
@@ -135,7 +145,10 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
     const auto timeout = config.sidecar.http_timeout;
     add(std::make_unique<provider::Google>(config.google, http_, timeout));
     add(std::make_unique<provider::Zoom>(config.zoom, http_, timeout));
+    listener_.on_events([this](std::string_view payload) { site_.heard(payload); });
     work_.on_connect([this](postgres::Connection& connection) { return begin_work(connection); });
+    work_.on_unknown_object([this] { look_at_extension(); });
+    upkeep_.on_unknown_object([this] { look_at_extension(); });
     jobs_.on_room([this] { claimer_.room_made(); });
     jobs_.on_settled(
         [this](const Claim& claim, const settle::Outcome& outcome, settle::Verdict verdict) {
@@ -330,8 +343,16 @@ asio::awaitable<std::optional<postgres::Error>> Daemon::begin_work(postgres::Con
 {
     const auto problems = co_await find_problems(connection);
     if (!problems.empty()) {
-        co_return problems.front();
+        const auto& found = problems.front();
+        const bool news = !unfit_ || unfit_->message != found.message;
+        unfit_ = found;
+        if (news && registration_.daemon_id != 0) {
+            log::error("database_unfit", "cannot work on this database; waiting until that changes",
+                       {{"error", found.describe()}});
+        }
+        co_return found;
     }
+    unfit_.reset();
     // A lost connection does not end our claims: housekeeping says when the database forgot us.
     if (registration_.daemon_id == 0) {
         // beside a daemon that serves under this name: it must not be taken for its successor
@@ -339,6 +360,24 @@ asio::awaitable<std::optional<postgres::Error>> Daemon::begin_work(postgres::Con
         co_return co_await register_daemon(connection, name, registration_);
     }
     co_return std::nullopt;
+}
+
+/// The extension was upgraded beside us: begin_work refuses, and says so, until the two fit. Claims under
+/// way are settled then, or taken over by the daemon that fits.
+void Daemon::extension_is(const std::string& installed)
+{
+    if (installed != version) {
+        work_.replace("the extension has another version");
+    }
+}
+
+/// A statement does not fit what is in the database: likewise, but it may have another cause.
+void Daemon::look_at_extension()
+{
+    if (Clock::now() >= looked_at_ + look_again) {
+        looked_at_ = Clock::now();
+        work_.replace("to see whether the extension fits");
+    }
 }
 
 asio::awaitable<void> Daemon::register_again()

@@ -62,6 +62,8 @@ private:
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> begin_work(
         postgres::Connection& connection);
     [[nodiscard]] boost::asio::awaitable<void> register_again();
+    void extension_is(const std::string& installed);
+    void look_at_extension();
     [[nodiscard]] boost::asio::awaitable<void> warn_of_gateway();
     [[nodiscard]] boost::asio::awaitable<void> give_up_when_out_of_reach();
     [[nodiscard]] boost::asio::awaitable<void> wind_down();
@@ -77,6 +79,8 @@ private:
     bool stopped_ = false;
     bool failed_ = false;
     Registration registration_;
+    std::optional<postgres::Error> unfit_;  ///< why the database cannot be worked on
+    Condition::Clock::time_point looked_at_{};
 
     postgres::Session work_;    ///< claim, settle, renew: never waits for a lock
     postgres::Session upkeep_;  ///< tokens, housekeeping, sweep

@@ -21,8 +21,10 @@ asio::awaitable<web::Readiness> Daemon::readiness()
 {
     const auto answer = co_await upkeep_.query(alive_statement);
     const bool registered = registration_.daemon_id != 0;
-    co_return web::Readiness{.database = static_cast<bool>(answer) && registered,
-                             .listening = listen_.connected()};
+    co_return web::Readiness{
+        .database = static_cast<bool>(answer) && registered && work_.connected(),
+        .listening = listen_.connected(),
+        .problem = unfit_ ? unfit_->message : ""};
 }
 
 /// False: the database could not be asked.

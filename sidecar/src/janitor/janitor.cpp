@@ -13,7 +13,7 @@ namespace {
 constexpr postgres::Statement housekeep_statement{
     "housekeep",
     "select known, due, orphans, promoted, rescued, "
-    "ceil(extract(epoch from next_due_in) * 1000)::bigint as next_due_in_ms "
+    "ceil(extract(epoch from next_due_in) * 1000)::bigint as next_due_in_ms, version "
     "from meetlink.housekeep($1, $2, $3, $4::interval, $5::jsonb)"};
 
 constexpr postgres::Statement sweep_statement{
@@ -117,6 +117,7 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
         log::warning("claims_rescued", "took back claims of a daemon that stopped answering",
                      {{"claims", rescued}});
     }
+    callbacks_.extension_is(row.get<std::optional<std::string>>("version").value_or(""));
     if (!row.get<bool>("known")) {
         co_await callbacks_.register_again();
     }
@@ -124,7 +125,7 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
         ++found_work_;
         callbacks_.ring();
     }
-    if (row.get<bool>("orphans") && callbacks_.cancel_orphans) {
+    if (row.get<bool>("orphans") && callbacks_.cancel_orphans && work_.connected()) {
         co_await callbacks_.cancel_orphans();
     }
     co_return std::nullopt;
@@ -135,8 +136,9 @@ asio::awaitable<void> Janitor::keep_sweeping()
     auto next = Clock::now();
     while (co_await wait_until(next)) {
         next = Clock::now() + options_.sweep_interval;
+        const bool fits = co_await work_.until_connected();
         const bool connected = co_await upkeep_.until_connected();
-        if (connected) {
+        if (fits && connected) {
             co_await sweep();
         }
     }
@@ -174,8 +176,9 @@ asio::awaitable<void> Janitor::keep_refreshing()
     auto next = Clock::now();
     while (co_await wait_until(next)) {
         next = Clock::now() + options_.refresh_interval;
+        const bool fits = co_await work_.until_connected();
         const bool connected = co_await upkeep_.until_connected();
-        if (connected) {
+        if (fits && connected) {
             co_await callbacks_.refresh_ahead();
         }
     }

@@ -28,6 +28,8 @@ public:
         std::function<void()> ring;  ///< something is due
         /// The database does not know this daemon (any more).
         std::function<boost::asio::awaitable<void>()> register_again;
+        /// The version of the extension that is installed; empty: none is.
+        std::function<void(const std::string& version)> extension_is;
         /// Open circuit breakers, as meetlink.housekeep takes them: a JSON array.
         std::function<std::string()> breakers;
         /// One turn of refreshing tokens ahead of need; empty: not wanted.

@@ -1,5 +1,8 @@
 #include "postgres/error.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace meetlink::postgres {
 
 namespace {
@@ -52,6 +55,14 @@ Error Error::lost(std::string message, bool outcome_unknown)
 {
     return {
         .message = std::move(message), .connection_lost = true, .outcome_unknown = outcome_unknown};
+}
+
+bool Error::unknown_object() const
+{
+    // undefined_function, undefined_column, undefined_table, undefined_object, invalid_schema_name
+    static constexpr std::array<std::string_view, 5> states{"42883", "42703", "42P01", "42704",
+                                                            "3F000"};
+    return std::find(states.begin(), states.end(), sqlstate) != states.end();
 }
 
 std::string Error::describe() const

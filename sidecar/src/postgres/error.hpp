@@ -18,6 +18,9 @@ struct Error {
     bool connection_lost = false;  ///< the connection is dead, a new one is needed
     bool outcome_unknown = false;  ///< the statement was sent and may have been carried out
 
+    /// The statement names something that the database has not, or not so: another version of the extension.
+    [[nodiscard]] bool unknown_object() const;
+
     /// "message (SQLSTATE 42501)", and hint and, for meetlink's own errors only, detail.
     [[nodiscard]] std::string describe() const;
 

@@ -92,7 +92,11 @@ asio::awaitable<Answer> Session::query(Statement statement, std::vector<Paramete
     if (!connection) {
         co_return Error::lost("not connected to the database", false);
     }
-    co_return co_await connection->query(statement, std::move(parameters));
+    auto answer = co_await connection->query(statement, std::move(parameters));
+    if (!answer && answer.error().unknown_object() && on_unknown_object_) {
+        on_unknown_object_();
+    }
+    co_return answer;
 }
 
 asio::awaitable<bool> Session::until_connected()

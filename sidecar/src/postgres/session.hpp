@@ -24,6 +24,11 @@ public:
     Session(boost::asio::any_io_executor executor, std::string name, Conninfo conninfo);
 
     void on_connect(OnConnect callback) { on_connect_ = std::move(callback); }
+    /// Called when a statement has failed with Error::unknown_object().
+    void on_unknown_object(std::function<void()> callback)
+    {
+        on_unknown_object_ = std::move(callback);
+    }
     void on_notify(Connection::OnNotify callback) { on_notify_ = std::move(callback); }
 
     /// One attempt, without backoff; for the start, where an error is for the person who starts.
@@ -56,6 +61,7 @@ private:
     std::string name_;
     Conninfo conninfo_;
     OnConnect on_connect_;
+    std::function<void()> on_unknown_object_;
     Connection::OnNotify on_notify_;
     std::shared_ptr<Connection> connection_;
     int server_version_ = 0;
