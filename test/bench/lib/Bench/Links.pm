@@ -71,22 +71,24 @@ sub drain
 	return;
 }
 
-# Links per second from the first to the last of a backlog, and the program's peak memory in MB.
+# Links per second from the first to the last of a backlog, and the program's peak memory in MB. keep => 1: in the
+# database as it is, beside what has its link already.
 sub rate_of
 {
 	my ($server, $standin, $delay, $jobs, $start, %options) = @_;
-	fresh($server, $standin, $delay);
+	fresh($server, $standin, $delay) unless $options{keep};
 	$options{prepare}->() if $options{prepare};
 	$options{queue}->queue($server) if $options{queue};
+	my $began = $server->sql('links', 'select clock_timestamp()');
 	$server->bookings('links', $jobs);
-	$server->sql('links', $server->book_statement(''));
+	$server->sql('links', $server->book_statement('b where not exists (select from sessions s where s.booking_id = b.id)'));
 	$options{queue}->enqueue_all($server) if $options{queue};
 	$server->sql('links', 'vacuum analyze; checkpoint');
 	my $process = $start->();
 	wait_until('the backlog is drained', sub { $server->sql('links', 'select not exists (select from sessions where join_url is null)') eq 't' }, 600);
 	my ($memory) = map { /^VmHWM:\s*(\d+)/ ? $1 / 1024 : () } do { open(my $status, '<', '/proc/' . $process->pid . '/status') or die $!; <$status> };
 	$process->stop;
-	return ($server->sql('links', 'select (count(*) - 1) / extract(epoch from max(meeting_created_at) - min(meeting_created_at)) from sessions'), $memory);
+	return ($server->sql('links', "select (count(*) - 1) / extract(epoch from max(meeting_created_at) - min(meeting_created_at)) from sessions where created_at >= '$began'"), $memory);
 }
 
 # --- commit to link --------------------------------------------------------------------------------
@@ -177,8 +179,9 @@ sub fresh
 
 sub meetlinkd
 {
-	my ($server, $standin, $in_flight) = @_;
+	my ($server, $standin, $in_flight, $name) = @_;
 	my $daemon = Meetlink::Daemon->new(
+		name => $name // 'daemon',
 		folder => $server->folder, standin => $standin, key => $key, conninfo => $server->connstr('links', 'meetlinkd'),
 		config => {
 			sidecar => { max_in_flight => $in_flight },
