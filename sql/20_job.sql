@@ -128,6 +128,7 @@ create table meetlink.refresh (
     refreshed_at       timestamptz,
     asked_with         bigint,
     lost_with          bigint,
+    token_print        bigint,
     primary key (owner_id, provider),
     constraint refresh_lease check ((held_by is null) = (lease_until is null))
 );
@@ -139,7 +140,9 @@ comment on column meetlink.refresh.refreshed_at is 'When a refresh succeeded las
 comment on column meetlink.refresh.asked_with is 'Fingerprint of the connection that the holder of the lease asks the provider with.';
 comment on column meetlink.refresh.lost_with is
     'Fingerprint of a connection whose refresh was asked for without a known answer: its refresh token may be used up.';
+comment on column meetlink.refresh.token_print is
+    'Fingerprint of the refresh token that the outcome and refresh_expires_at are about: they say nothing of another one.';
 comment on column meetlink.refresh.refresh_expires_at is
-    'When the refresh token dies, as far as the provider said (PROVIDERS.md 1.1, refresh_token_expires_in).';
+    'When the refresh token dies, as far as the provider''s last answer said (PROVIDERS.md 1.1, refresh_token_expires_in).';
 
 revoke all on meetlink.job, meetlink.attempt, meetlink.daemon, meetlink.refresh from public;

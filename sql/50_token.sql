@@ -10,18 +10,20 @@ returns table (granted boolean, fence bigint, connection_found boolean, connecti
                response_lost boolean)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
+declare
+    token_print bigint;
 begin
     select t.granted, t.fence into granted, fence
     from meetlink.take_refresh_lease(daemon_id, owner_id, provider, lease) t;
     -- a statement of its own: it must see what the former holder stored
-    select k.usable, k.access_token, k.refresh_token, k.expires_at, k.print
-    into connection_usable, access_token, refresh_token, token_expires_at, connection_print
+    select k.usable, k.access_token, k.refresh_token, k.expires_at, k.print, k.token_print
+    into connection_usable, access_token, refresh_token, token_expires_at, connection_print, token_print
     from meetlink.connection k
     where k.owner = meetlink.owner_key(begin_refresh.owner_id) and k.provider = begin_refresh.provider
     order by k.usable desc limit 1;
     connection_found := found;
     connection_usable := coalesce(connection_usable, false);
-    response_lost := granted and meetlink.ask_with(owner_id, provider, fence, connection_print);
+    response_lost := granted and meetlink.ask_with(owner_id, provider, fence, connection_print, token_print);
     return next;
 end
 $$;
@@ -44,20 +46,28 @@ begin
 end
 $$;
 
--- Notes what the holder of the lease is about to ask with; whether an answer to just that was lost before.
-create function meetlink.ask_with(owner_id text, provider text, fence bigint, connection_print bigint) returns boolean
+-- Notes what the holder of the lease is about to ask with; whether an answer to just that was lost before. What is
+-- known of another refresh token is forgotten.
+create function meetlink.ask_with(owner_id text, provider text, fence bigint, connection_print bigint, token_print bigint)
+returns boolean
 language sql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
-    update meetlink.refresh r set asked_with = ask_with.connection_print
+    update meetlink.refresh r
+    set asked_with = ask_with.connection_print, token_print = ask_with.token_print,
+        last_at = case when r.token_print is not distinct from ask_with.token_print then r.last_at end,
+        last_reason = case when r.token_print is not distinct from ask_with.token_print then r.last_reason end,
+        last_detail = case when r.token_print is not distinct from ask_with.token_print then r.last_detail end,
+        refresh_expires_at = case when r.token_print is not distinct from ask_with.token_print then r.refresh_expires_at end
     where r.owner_id = ask_with.owner_id and r.provider = ask_with.provider and r.fence = ask_with.fence
     returning coalesce(r.lost_with = ask_with.connection_print, false)
 $$;
 
 -- The outcome of a refresh (null reason: it succeeded), and the end of its lease. False: the lease was no
--- longer this daemon's. Whether the provider accepts the application's secret is learnt here.
+-- longer this daemon's. Whether the provider accepts the application's secret is learnt here. A success says when the
+-- refresh token dies, or by its silence that it has no fixed end; token_print: which one is stored from now on.
 create function meetlink.finish_refresh(
     daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text, refresh_expires_in interval,
-    answer_lost boolean default false)
+    answer_lost boolean default false, token_print bigint default null)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
@@ -74,9 +84,9 @@ begin
                          else r.lost_with end,
         refreshed_at = case when finish_refresh.reason is null then clock_timestamp() else r.refreshed_at end,
         last_reason = known_reason, last_detail = finish_refresh.detail,
-        refresh_expires_at = case when finish_refresh.reason is null
-                                  then coalesce(clock_timestamp() + refresh_expires_in, r.refresh_expires_at)
-                                  else r.refresh_expires_at end
+        refresh_expires_at = case when finish_refresh.reason is null then clock_timestamp() + refresh_expires_in
+                                  else r.refresh_expires_at end,
+        token_print = coalesce(finish_refresh.token_print, r.token_print)
     where r.owner_id = finish_refresh.owner_id and r.provider = finish_refresh.provider
       and r.held_by = daemon_id and r.fence = finish_refresh.fence;
     if not found then
@@ -92,12 +102,15 @@ begin
 end
 $$;
 
--- Gives the lease back without having asked the provider: what was known of the last refresh stays.
-create function meetlink.release_refresh(daemon_id bigint, owner_id text, provider text, fence bigint) returns boolean
+-- Gives the lease back without having asked the provider: what was known of the last refresh stays, also when the
+-- same refresh token is stored in another form (token_print).
+create function meetlink.release_refresh(daemon_id bigint, owner_id text, provider text, fence bigint, token_print bigint default null)
+returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
 begin
-    update meetlink.refresh r set held_by = null, lease_until = null, asked_with = null
+    update meetlink.refresh r
+    set held_by = null, lease_until = null, asked_with = null, token_print = coalesce(release_refresh.token_print, r.token_print)
     where r.owner_id = release_refresh.owner_id and r.provider = release_refresh.provider
       and r.held_by = daemon_id and r.fence = release_refresh.fence;
     return found;
@@ -108,7 +121,7 @@ $$;
 -- refresh token that still works, once the provider has rotated it. As long as nobody stored another one it
 -- becomes the current refresher again, and the fence of whoever took the lease meanwhile is void (rule 4).
 create function meetlink.retake_refresh(
-    daemon_id bigint, owner_id text, provider text, fence bigint, refresh_expires_in interval)
+    daemon_id bigint, owner_id text, provider text, fence bigint, refresh_expires_in interval, token_print bigint)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
@@ -120,7 +133,8 @@ begin
     where r.owner_id = retake_refresh.owner_id and r.provider = retake_refresh.provider
       and r.fence > retake_refresh.fence
     returning r.fence into taken;
-    return found and meetlink.finish_refresh(daemon_id, owner_id, provider, taken, null, null, refresh_expires_in);
+    return found and meetlink.finish_refresh(daemon_id, owner_id, provider, taken, null, null, refresh_expires_in,
+                                               token_print => retake_refresh.token_print);
 end
 $$;
 
@@ -133,17 +147,19 @@ returns table (stored boolean, access_token text, refresh_token text, token_expi
                connection_usable boolean, connection_print bigint)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
+declare
+    token_print bigint := hashtextextended(refresh, 0);
 begin
     if current_setting('synchronous_commit') in ('off', 'local') then
         perform set_config('synchronous_commit', 'on', true);
     end if;
-    stored := meetlink.finish_refresh(daemon_id, owner_id, provider, fence, null, null, refresh_expires_in);
+    stored := meetlink.finish_refresh(daemon_id, owner_id, provider, fence, null, null, refresh_expires_in, token_print => token_print);
     if not stored and refresh is distinct from was_refresh
        and exists (select from meetlink.connection k
                    where k.owner = meetlink.owner_key(store_tokens.owner_id) and k.provider = store_tokens.provider
                      and k.usable and k.access_token is not distinct from was_access
                      and k.refresh_token is not distinct from was_refresh) then
-        stored := meetlink.retake_refresh(daemon_id, owner_id, provider, fence, refresh_expires_in);
+        stored := meetlink.retake_refresh(daemon_id, owner_id, provider, fence, refresh_expires_in, token_print);
     end if;
     stored := stored
               and meetlink.write_tokens(owner_id, provider, was_access, was_refresh, access, refresh,
@@ -177,7 +193,7 @@ returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 begin
-    return meetlink.release_refresh(daemon_id, owner_id, provider, fence)
+    return meetlink.release_refresh(daemon_id, owner_id, provider, fence, hashtextextended(refresh, 0))
            and meetlink.write_tokens(
                    owner_id, provider, was_access, was_refresh, access, refresh,
                    (select k.expires_at from meetlink.connection k

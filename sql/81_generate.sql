@@ -187,7 +187,8 @@ begin
                {connection.expires_at}::timestamptz as expires_at,
                coalesce({usable}, false) as usable,
                hashtextextended(concat_ws('|', {connection.active}, {connection.status},
-                                          {connection.access_token}, {connection.refresh_token}), 0) as print
+                                          {connection.access_token}, {connection.refresh_token}), 0) as print,
+               hashtextextended({connection.refresh_token}::text, 0) as token_print
         from {connections} c
         $sql$, names);
 

@@ -85,22 +85,23 @@ begin
                    case when s.provider is null or s.provider not in ('google_meet', 'zoom') then 'unknown_provider'
                         when s.ends_at is null or s.ends_at <= s.starts_at then 'invalid_schedule'
                         when c.owner is null then 'no_connection'
-                        when not c.usable then coalesce(f.last_reason, 'connection_inactive')
-                        when c.refresh_token is null and (c.expires_at is null or c.expires_at < s.starts_at) then 'token_missing'
-                        when f.refresh_expires_at < s.starts_at then 'grant_revoked'
-                        else coalesce(case when j.state = 'blocked' then j.reason end, k.of_connection, b.reason, p.reason) end as reason
+                        when not c.usable then coalesce(k.code, 'connection_inactive')
+                        when coalesce(c.refresh_token, '') = '' and (c.expires_at is null or c.expires_at < s.starts_at) then 'token_missing'
+                        -- until it has been idle for so long, a daemon uses it once more
+                        when d.dies_at < now() or t.told and d.dies_at < s.starts_at then 'grant_revoked'
+                        else coalesce(case when j.state = 'blocked' then j.reason end, l.of_connection, b.reason, p.reason) end as reason
             from meetlink.unlinked s
             left join meetlink.job j on j.session_id = s.id::text
             {connection}
-            left join meetlink.refresh f on f.owner_id = s.owner::text and f.provider = s.provider
+            {refresh}
             -- what stopped another session of this connection, or of this provider, will stop this one
-            left join blocked k on k.owner_id = s.owner::text and k.provider = s.provider
+            left join blocked l on l.owner_id = s.owner::text and l.provider = s.provider
             left join meetlink.provider_block b on b.provider = s.provider
             left join (
                 select a.provider, min(a.of_provider) as reason
                 from blocked a group by a.provider) p on p.provider = s.provider
             where s.starts_at > now()) o
         where o.reason is not null
-        $sql$, jsonb_build_object('connection', connection));
+        $sql$, jsonb_build_object('connection', connection, 'refresh', meetlink.join_refresh()));
 end
 $$;

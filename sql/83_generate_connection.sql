@@ -1,12 +1,30 @@
 -- The views over connections that attach generates, beside those of 81_generate.sql: their health, and which of
 -- them could be refreshed. They belong to the tables' owner.
 
+-- Joins of a view over meetlink.connection c: f and k, the outcome of the last refresh with the very refresh token
+-- that is stored now, and the reason if it was one that only a person can end; u, when that token was last used,
+-- whoever used it, the application included: an access token lives one hour at both providers; d, when it dies: the
+-- provider said so, or of idleness, Zoom's after 90 days and Google's after six months (PROVIDERS.md 1.1, 2.1).
+create function meetlink.join_refresh() returns text
+language sql immutable set search_path = pg_catalog, pg_temp as
+$$
+    select '
+        left join meetlink.refresh f
+            on f.owner_id = c.owner::text and f.provider = c.provider and f.token_print is not distinct from c.token_print
+        left join meetlink.reason k on k.code = f.last_reason and k.scope = ''connection'' and k.disposition = ''block''
+        cross join lateral (select greatest(f.refreshed_at, c.expires_at - interval ''1 hour'') as used_at) u
+        cross join lateral (select f.refresh_expires_at > coalesce(u.used_at, ''-infinity'') as told) t
+        cross join lateral (
+            select case when coalesce(c.refresh_token, '''') = '''' then null
+                        when t.told then f.refresh_expires_at
+                        when c.provider = ''zoom'' then u.used_at + interval ''90 days''
+                        when c.provider = ''google_meet'' then u.used_at + interval ''6 months'' end as dies_at) d'
+$$;
+
 create function meetlink.generate_connection_views(sessions text, mapping jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 begin
-    -- An access token lives one hour at both providers (PROVIDERS.md 1.1, 2.1): its end tells when the refresh token
-    -- was last used, whoever used it, the application included.
     execute $sql$
         create view meetlink.refresh_candidate as
         select c.owner, c.owner::text as owner_id, c.provider, c.access_token, c.refresh_token, c.expires_at, c.print,
@@ -18,8 +36,7 @@ begin
         where c.usable and c.refresh_token <> ''
         $sql$;
 
-    -- A refresh token dies when the provider said so, or of idleness: Zoom 90 days, Google six months
-    -- (PROVIDERS.md 1.1, 2.1). What was wrong is past once the connection is usable with tokens that are newer.
+    -- What was wrong is past once the connection is usable with tokens that are newer.
     -- Upcoming sessions are looked up by owner where the table has an index for that, else counted for all at once.
     execute meetlink.fill($sql$
         create view meetlink.connection_health as
@@ -33,7 +50,7 @@ begin
                     else d.dies_at end as hurts_at,
                r.code as reason, r.acts, r.advice
         from meetlink.connection c
-        left join meetlink.refresh f on f.owner_id = c.owner::text and f.provider = c.provider
+        {refresh}
         left join (
             select b.owner_id, b.provider, count(*) as jobs, count(*) filter (where b.state = 'blocked') as blocked,
                    min(b.starts_at) as next_start, min(b.reason) filter (where b.state = 'blocked') as reason
@@ -41,21 +58,13 @@ begin
             where b.state <> 'gave_up'
             group by b.owner_id, b.provider) j on j.owner_id = c.owner::text and j.provider = c.provider
         {upcoming}
-        cross join lateral (
-            select greatest(f.refreshed_at, c.expires_at - interval '1 hour') as used_at) u
-        cross join lateral (
-            select case when coalesce(c.refresh_token, '') = '' then null
-                        when f.refresh_expires_at > coalesce(u.used_at, '-infinity') then f.refresh_expires_at
-                        when c.provider = 'zoom' then u.used_at + interval '90 days'
-                        when c.provider = 'google_meet' then u.used_at + interval '6 months' end as dies_at) d
-        left join meetlink.reason k on k.code = f.last_reason
         left join meetlink.reason r on r.code =
-            case when not c.usable then coalesce(f.last_reason, 'connection_inactive')
+            case when not c.usable then coalesce(k.code, 'connection_inactive')
                  when j.reason is not null then j.reason
-                 when f.last_at < u.used_at or k.scope = 'connection' and k.disposition = 'block' then null
+                 when f.last_at < u.used_at or k.code is not null then null
                  else f.last_reason end
         order by hurts_at nulls last, c.usable, c.expires_at
-        $sql$, jsonb_build_object('upcoming', case when meetlink.has_owner_index(sessions, mapping) then $sql$
+        $sql$, jsonb_build_object('refresh', meetlink.join_refresh(), 'upcoming', case when meetlink.has_owner_index(sessions, mapping) then $sql$
         left join lateral (
             select (select count(*) from meetlink.session u
                     where u.owner = c.owner and u.provider = c.provider

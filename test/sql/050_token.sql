@@ -36,6 +36,26 @@ from meetlink.refresh where owner_id = :'ada' and provider = 'zoom';
 select is((select stored from meetlink.store_tokens(:first, :'ada', 'zoom', 1, 'second-access', 'second-refresh', 'x', 'x', '1 hour', null)), false,
     'a second time it may not');
 
+-- what is known of a refresh token is not held against another one
+create function outcome() returns text language sql as
+$$ select concat_ws(' ', coalesce(last_reason, '-'), coalesce(last_detail, '-'), refresh_expires_at is not null, token_print = (select token_print from meetlink.connection where owner = fixture.ada()))
+   from meetlink.refresh where owner_id = fixture.ada()::text and provider = 'zoom' $$;
+select is(outcome(), '- - t t', 'when the refresh token dies is known of the one that was stored');
+select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gset
+select meetlink.end_refresh(:first, :'ada', 'zoom', :fence, 'provider_timeout', 'no answer') \g /dev/null
+select is(outcome(), 'provider_timeout no answer t t', 'a failure leaves it');
+select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gset
+select is(meetlink.replace_ciphertext(:first, :'ada', 'zoom', :fence, 'second-access', 'second-refresh', 'a', 'anew'), true, 'the same token encrypted anew');
+select is(outcome(), 'provider_timeout no answer t t', 'is the same token');
+update public.tutor_video_provider_connections set access_token_encrypted = 'second-access', refresh_token_encrypted = 'reconnected';
+select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gset
+select is(outcome(), '- - f t', 'another refresh token begins anew');
+select stored from meetlink.store_tokens(:first, :'ada', 'zoom', :fence, 'second-access', 'reconnected', 'second-access', 'second-refresh', '1 hour', '7 days') \g /dev/null
+select is(outcome(), '- - t t', 'the provider names an end');
+select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gset
+select stored from meetlink.store_tokens(:first, :'ada', 'zoom', :fence, 'second-access', 'second-refresh', 'second-access', 'second-refresh', '1 hour', null) \g /dev/null
+select is(outcome(), '- - f t', 'and when it names none any more, there is none');
+
 -- the application was faster
 select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gset
 update public.tutor_video_provider_connections set access_token_encrypted = 'apps-access';
@@ -143,6 +163,19 @@ select is((select array_agg(fixture.job(n) order by n) from generate_series(1, 6
 select is((select connection_print from meetlink.job where session_id = fixture.session(3)::text), null, 'and a claimed job is touched');
 rollback;
 select is(fixture.job(1), 'blocked grant_revoked', 'rolled back: still blocked');
+begin;
+update public.tutor_video_provider_connections set is_active = true;
+select is(fixture.job(1), 'blocked grant_revoked', 'active, but not connected: no reconnect');
+update public.tutor_video_provider_connections set connection_status = 'connected';
+select is((select array_agg(fixture.job(n) order by n) from generate_series(1, 6) n),
+    '{"due grant_revoked","due grant_revoked",claimed,"blocked link_rejected",due,due}'::text[], 'a reconnect may be told by the status alone, with the same tokens');
+update meetlink.job set state = 'blocked' where session_id = fixture.session(1)::text;
+update public.tutor_video_provider_connections set connection_status = 'disconnected';
+update public.tutor_video_provider_connections set is_active = false, connection_status = 'connected';
+select is(fixture.job(1), 'blocked grant_revoked', 'connected, but not active: none either');
+update public.tutor_video_provider_connections set is_active = true;
+select is(fixture.job(1), 'due grant_revoked', 'or by the switch alone');
+rollback;
 delete from public.tutor_video_provider_connections;
 select is(fixture.job(1), 'blocked grant_revoked', 'a deleted connection is none');
 select fixture.connect(fixture.ada(), 'google_meet') \g /dev/null

@@ -36,6 +36,13 @@ select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gs
 select stored from meetlink.store_tokens(:first, :'ada', 'zoom', :fence, 'first-access', 'first-refresh', 'second-access', 'second-refresh', '1 hour', null) \g /dev/null
 select is((select (reason, last_refresh)::text from meetlink.connection_health where provider = 'zoom'), '(,refreshed)', 'a successful refresh clears the warning');
 
+select fence from meetlink.begin_refresh(:first, :'ada', 'zoom', '1 minute') \gset
+select meetlink.end_refresh(:first, :'ada', 'zoom', :fence, 'provider_timeout', 'no answer') \g /dev/null
+update public.tutor_video_provider_connections set is_active = false where provider = 'zoom';
+select is((select (reason, acts)::text from meetlink.connection_health where provider = 'zoom'), '(connection_inactive,tutor)',
+    'a connection that somebody switches off is off, whatever went wrong in passing before');
+update public.tutor_video_provider_connections set is_active = true where provider = 'zoom';
+
 -- idle connections
 delete from public.sessions where id <> fixture.session(1);
 update public.tutor_video_provider_connections set token_expires_at = now() - interval '47 days';
@@ -72,8 +79,11 @@ update public.tutor_video_provider_connections set token_expires_at = now() + in
 select is((select array_agg(provider) from meetlink.connection_health), '{zoom,google_meet}', 'what dies sooner comes first');
 select ok(refresh_token_expires_at between now() + interval '9 days' and now() + interval '11 days' and hurts_at = refresh_token_expires_at,
     'a Zoom token dies 90 days after its last use') from meetlink.connection_health where provider = 'zoom';
-insert into meetlink.refresh (owner_id, provider, refresh_expires_at) values (:'ben', 'google_meet', now() + interval '3 days');
+insert into meetlink.refresh (owner_id, provider, refresh_expires_at, token_print)
+select owner::text, provider, now() + interval '3 days', token_print from meetlink.connection where provider = 'google_meet';
 select is((select array_agg(provider) from meetlink.connection_health), '{google_meet,zoom}', 'unless the provider has said another time');
+update public.tutor_video_provider_connections set refresh_token_encrypted = 'another' where provider = 'google_meet';
+select is((select array_agg(provider) from meetlink.connection_health), '{zoom,google_meet}', 'of the refresh token that is stored now');
 select is((select (upcoming_sessions, sessions_without_link)::text from meetlink.connection_health where provider = 'zoom'), '(1,0)', 'how many sessions it concerns');
 
 -- an operator's error: one block, one probe

@@ -107,8 +107,12 @@ update public.tutor_video_provider_connections set is_active = false, connection
 select is(will_fail(), '1 connection_inactive tutor, 2 connection_inactive tutor', 'a connection that is off');
 select is(will_fail('2 days'), '1 connection_inactive tutor', 'within the interval');
 select is(will_fail('0'), '', 'which may be empty');
-insert into meetlink.refresh (owner_id, provider, last_at, last_reason) values (fixture.ada()::text, 'zoom', now(), 'grant_revoked');
+insert into meetlink.refresh (owner_id, provider, last_at, last_reason, token_print) select owner::text, provider, now(), 'grant_revoked', token_print from meetlink.connection;
 select is(will_fail('2 days'), '1 grant_revoked tutor', 'with the reason why it is off');
+update meetlink.refresh set last_reason = 'provider_timeout';
+select is(will_fail('2 days'), '1 connection_inactive tutor', 'which a refresh that failed in passing is not');
+update meetlink.refresh set last_reason = 'grant_revoked', token_print = token_print + 1;
+select is(will_fail('2 days'), '1 connection_inactive tutor', 'nor what was wrong with another refresh token');
 delete from meetlink.refresh;
 select fixture.connect(fixture.ada(), 'google_meet') \g /dev/null
 select is(will_fail('2 days'), '1 no_connection tutor', 'no connection for that provider');
@@ -116,9 +120,21 @@ select fixture.connect(fixture.ada()) \g /dev/null
 update public.tutor_video_provider_connections set refresh_token_encrypted = null, token_expires_at = now() + interval '2 days';
 select is(will_fail(), '2 token_missing tutor', 'without a refresh token, once the access token has run out');
 select fixture.connect(fixture.ada()) \g /dev/null
-insert into meetlink.refresh (owner_id, provider, refresh_expires_at) values (fixture.ada()::text, 'zoom', now() + interval '2 days');
+insert into meetlink.refresh (owner_id, provider, refresh_expires_at, token_print) select owner::text, provider, now() + interval '2 days', token_print from meetlink.connection;
 select is(will_fail(), '2 grant_revoked tutor', 'a refresh token that dies before the start');
+select fixture.connect(fixture.ada(), tokens => 'reconnected') \g /dev/null
+select is(will_fail(), '', 'a reconnect brings another one, of which that is not known');
+select fixture.connect(fixture.ada()) \g /dev/null
+update meetlink.refresh set refresh_expires_at = now() - interval '1 hour';
+select is(will_fail(), '', 'an end that it has outlived is none');
 delete from meetlink.refresh;
+update public.tutor_video_provider_connections set token_expires_at = now() + interval '1 hour' - interval '89 days';
+select is(will_fail(), '', 'a daemon uses a refresh token before it dies of idleness');
+update public.tutor_video_provider_connections set token_expires_at = now() + interval '1 hour' - interval '91 days';
+select is(will_fail(), '1 grant_revoked tutor, 2 grant_revoked tutor', 'one that has died of it can be helped by nobody else than the tutor');
+update public.tutor_video_provider_connections set token_expires_at = now(), refresh_token_encrypted = '';
+select is(will_fail(), '1 token_missing tutor, 2 token_missing tutor', 'an empty refresh token is none');
+select fixture.connect(fixture.ada()) \g /dev/null
 update meetlink.job set state = 'blocked', reason = 'scope_missing' where session_id = fixture.session(2)::text;
 select is(will_fail(), '1 scope_missing tutor, 2 scope_missing tutor', 'a missing scope that stopped another session of the tutor');
 update meetlink.job set reason = 'hosting_not_allowed' where session_id = fixture.session(2)::text;
