@@ -63,7 +63,12 @@ sub p99
 	}
 	my $daemon = Meetlink::Daemon->new(
 		folder => $server->folder, standin => $standin, key => $Bench::Links::key, conninfo => $server->connstr('links', 'meetlinkd'),
-		config => { zoom => { max_per_second => 1000 }, log => { level => '"warning"' } });
+		config => {
+			zoom => { max_per_second => 1000 },
+			# another host than Zoom's, as in life
+			google => { map { ($_->[0] => '"' . ($standin->url =~ s/127\.0\.0\.1/localhost/r) . $_->[1] . '"') } [ token_url => '/google/token' ], [ api_base => '/calendar/v3' ] },
+			log => { level => '"warning"' }
+		});
 	$daemon->start(no_wait => 1);
 	wait_until('the broken ones are worked on', sub { my $now = $standin->admin(GET => "faults/$fault"); $now->{hits} + ($now->{held} // 0) > 0 }) if $fault;
 	$server->bookings('links', 4000);
