@@ -45,6 +45,7 @@ begin
                (writes -> r.claim_id::text ->> 'ends_at')::timestamptz
         from meetlink.record_outcomes(daemon_id, outcomes, held, lost, coalesce(writes, '{}'),
                                       coalesce(reconnected, '{}')) r;
+    perform meetlink.tell_readers(outcomes);
 end
 $$;
 
@@ -116,7 +117,7 @@ begin
     ),
     -- What follows from it: the state, and the time of the next attempt.
     decided as materialized (
-        select p.*, j.owner_id, j.provider, j.attempts,
+        select p.*, j.owner_id, j.provider, j.attempts, j.flagged_at,
                case when p.verdict not in ('done', 'rejected') then null
                     when p.write_verdict = 'written' then 'linked'
                     when p.outcome = 'released' then 'due'
@@ -178,6 +179,8 @@ begin
                p.final_stage, p.final_reason, nullif(p.http_status, 0), nullif(p.provider_code, ''), p.final_detail,
                p.external_id, case when d.next_state in ('due', 'waiting') then d.next_at end,
                p.timings || jsonb_build_object('attempt_ms', p.attempt_ms)
+               || case when d.write_verdict = 'written' then jsonb_build_object(
+                      'age_ms', round(1000 * extract(epoch from clock_timestamp() - d.flagged_at), 1)) else '{}' end
         from reported p
         left join decided d on d.claim_id = p.claim_id
         where p.verdict not in ('busy', 'moved')

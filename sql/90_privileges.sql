@@ -31,6 +31,8 @@ grant execute on function
     meetlink.settle(bigint, jsonb),
     meetlink.hold_claims(bigint, jsonb),
     meetlink.record_outcomes(bigint, jsonb, meetlink.job[], bigint[], jsonb, bigint[]),
+    meetlink.tell_readers(jsonb), meetlink.expect_readers(interval),
+    meetlink.session_marks(text[]), meetlink.job_marks(text[]), meetlink.console_mark(),
     meetlink.claim_orphans(integer, interval, text[]),
     meetlink.take_orphans(integer, interval, text[]),
     meetlink.may_cancel(bigint, bigint, text, text),
@@ -74,4 +76,15 @@ grant execute on function
     meetlink.request_missing(), meetlink.newest_attempt(), meetlink.outcomes(text[], bigint),
     meetlink.request_retry(text, text, text, timestamptz, timestamptz),
     meetlink.job_state(text), meetlink.answer(text, jsonb, jsonb, boolean)
+to meetlink_operator;
+
+-- The pages: the gateway gets the statements, the caller's role runs them, an operator completes what they found.
+grant execute on function meetlink.session_queries(boolean), meetlink.normal_keys(text[], integer) to meetlink_gateway;
+grant execute on function
+    meetlink.session_object(jsonb, text, boolean), meetlink.session_page(jsonb, text, boolean, integer, bigint),
+    meetlink.session_detail(jsonb, text, boolean), meetlink.timeline(text), meetlink.connection_object(text, text),
+    meetlink.iso(timestamptz),
+    meetlink.console_overview(), meetlink.console_counts(), meetlink.console_daemons(),
+    meetlink.console_stuck(text, integer, text), meetlink.console_keys(text, timestamptz, text, integer),
+    meetlink.console_connections(integer, text), meetlink.console_charts(text)
 to meetlink_operator;

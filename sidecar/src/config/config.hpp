@@ -32,6 +32,7 @@ struct Http {
     Secret jwt_secret;     ///< at most one of this and the public key is set
     std::filesystem::path jwt_public_key_file;
     std::string jwt_audience;
+    int max_streams = 0;                     ///< open event streams
     std::vector<std::string> embed_origins;  ///< "https://app.example.org"; may call and frame us
 };
 

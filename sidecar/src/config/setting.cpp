@@ -74,6 +74,8 @@ constexpr std::array table{
     Setting{"http", "embed_origins", to<&Config::http, &Http::embed_origins>, "",
             "Origins whose pages may call the API (CORS) and embed the pages in a frame.",
             Rule::origin},
+    Setting{"http", "max_streams", to<&Config::http, &Http::max_streams>, "4096",
+            "Most event streams (GET /api/events) open at a time.", Rule::any, 1, 100'000},
 
     Setting{"tokens", "encryption_key", to<&Config::tokens, &Tokens::encryption_key>, "",
             "The application's TOKEN_ENCRYPTION_KEY, which is read from the environment when this "

@@ -130,8 +130,14 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
       stages_(executor_),
       claiming_(executor_),
       leaving_(executor_),
-      site_(executor_, config.http, http_conninfo(config),
-            {.readiness = [this] { return readiness(); }, .metrics = [this] { return scrape(); }})
+      site_(
+          executor_, config.http, http_conninfo(config),
+          {.readiness = [this] { return readiness(); },
+           .metrics = [this] { return scrape(); },
+           .ask =
+               [this](postgres::Statement statement, std::vector<postgres::Parameter> parameters) {
+                   return upkeep_.query(statement, std::move(parameters));
+               }})
 {
     const auto add = [this](std::unique_ptr<provider::Provider> one) {
         const std::string name{one->name()};
@@ -140,6 +146,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
     const auto timeout = config.sidecar.http_timeout;
     add(std::make_unique<provider::Google>(config.google, http_, timeout));
     add(std::make_unique<provider::Zoom>(config.zoom, http_, timeout));
+    listener_.on_events([this](std::string_view payload) { site_.heard(payload); });
     work_.on_connect([this](postgres::Connection& connection) { return begin_work(connection); });
     work_.on_unknown_object([this] { look_at_extension(); });
     upkeep_.on_unknown_object([this] { look_at_extension(); });

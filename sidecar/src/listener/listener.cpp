@@ -11,6 +11,10 @@ namespace {
 
 constexpr postgres::Statement listen_statement{"listen", "listen meetlink"};
 
+/// What settling says to readers of the event streams (sql/60_settle.sql).
+constexpr std::string_view events_channel = "meetlink_events";
+constexpr postgres::Statement listen_events_statement{"listen_events", "listen meetlink_events"};
+
 constexpr postgres::Statement who_statement{
     "who_listens",
     "select pg_backend_pid() as pid, "
@@ -32,7 +36,13 @@ Listener::Listener(postgres::Session& session, postgres::Session& other, std::fu
     : session_(session), other_(other), ring_(std::move(ring))
 {
     session_.on_connect([this](postgres::Connection& connection) { return listen(connection); });
-    session_.on_notify([this](std::string_view payload) { heard(payload); });
+    session_.on_notify([this](std::string_view channel, std::string_view payload) {
+        if (channel != events_channel) {
+            heard(payload);
+        } else if (on_events_) {
+            on_events_(payload);
+        }
+    });
 }
 
 /// LISTEN, and proof that it is this connection's own server session that listens: a pooler in
@@ -42,6 +52,10 @@ asio::awaitable<std::optional<Error>> Listener::listen(postgres::Connection& con
     const auto listened = co_await connection.query(listen_statement);
     if (!listened) {
         co_return listened.error();
+    }
+    const auto events = co_await connection.query(listen_events_statement);
+    if (!events) {
+        co_return events.error();
     }
     const auto before = co_await connection.query(who_statement);
     if (!before) {

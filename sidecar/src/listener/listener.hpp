@@ -21,6 +21,12 @@ public:
     /// `other` is any other session of the daemon: to recognise a pooler that mixes server sessions.
     Listener(postgres::Session& session, postgres::Session& other, std::function<void()> ring);
 
+    /// Called with each payload of channel meetlink_events.
+    void on_events(std::function<void(std::string_view payload)> callback)
+    {
+        on_events_ = std::move(callback);
+    }
+
     /// A probe to be sent through the channel (housekeep's `probe`) by daemon `daemon_id`. When the
     /// last ones did not come back, the connection is replaced.
     [[nodiscard]] std::string next_probe(std::int64_t daemon_id);
@@ -39,6 +45,7 @@ private:
     postgres::Session& session_;
     postgres::Session& other_;
     std::function<void()> ring_;
+    std::function<void(std::string_view)> on_events_;
     std::uint64_t probes_ = 0;
     std::uint64_t notifications_ = 0;
     std::string expected_;

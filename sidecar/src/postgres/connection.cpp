@@ -249,7 +249,7 @@ void Connection::deliver_notifications()
             break;
         }
         if (on_notify_) {
-            on_notify_(notify->extra);
+            on_notify_(notify->relname, notify->extra);
         }
     }
 }

@@ -35,7 +35,7 @@ using Answer = Expected<Rows>;
 /// transaction of its own (a Sync follows it), so that a failing one takes no other with it.
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
-    using OnNotify = std::function<void(std::string_view payload)>;
+    using OnNotify = std::function<void(std::string_view channel, std::string_view payload)>;
     using Handle = std::unique_ptr<PGconn, decltype(&PQfinish)>;
 
     /// Longest time to wait for an answer before the connection counts as dead; longer than the

@@ -99,9 +99,7 @@ std::variant<Caller, Answer> Callers::identify(const Request& request,
         if (const auto why = not_local(request)) {
             return forbidden("Forbidden", *why);
         }
-        return Caller{.role = "meetlink_operator",
-                      .claims = R"({"role": "meetlink_operator"})",
-                      .named = false};
+        return Caller{.role = "meetlink_operator", .claims = R"({"role": "meetlink_operator"})"};
     }
     constexpr std::string_view scheme = "bearer ";
     const auto header = request.header("Authorization");
@@ -120,7 +118,10 @@ std::variant<Caller, Answer> Callers::identify(const Request& request,
     if (claims.role.empty()) {
         return forbidden("Forbidden", "The token names no role.");
     }
-    return Caller{.role = claims.role, .claims = claims.json, .named = !claims.subject.empty()};
+    return Caller{.role = claims.role,
+                  .claims = claims.json,
+                  .subject = claims.subject,
+                  .expires = claims.expires};
 }
 
 }  // namespace meetlink::web

@@ -14,7 +14,9 @@ namespace meetlink::web {
 struct Caller {
     std::string role;
     std::string claims;
-    bool named = false;  ///< the claims have a `sub`
+    std::string subject{};  ///< `sub`; empty: the claims name nobody
+    /// When the token ends; nothing: never.
+    std::optional<std::chrono::system_clock::time_point> expires{};
 };
 
 /// Why a request that no token can prove is not from a program of this machine's own people; nothing

@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "log/log.hpp"
 #include "web/answers.hpp"
+#include "web/query.hpp"
 
 namespace meetlink::web {
 
@@ -43,7 +44,7 @@ constexpr Statement outcomes_statement{
 
 Caller as_operator()
 {
-    return {.role = "meetlink_operator", .claims = "{}", .named = false};
+    return {.role = "meetlink_operator", .claims = "{}"};
 }
 
 /// SQLSTATE classes: what is to blame, the request or the server?
@@ -53,14 +54,6 @@ bool of_class(const postgres::Error& error, std::string_view two)
 }
 
 }  // namespace
-
-/// One statement under a role.
-struct Gateway::Asked {
-    Caller caller;
-    bool of_anything = false;  ///< only callers who may retry any session
-    Statement statement;
-    std::vector<postgres::Parameter> parameters;
-};
 
 /// What a database error means for the caller.
 Answer Gateway::refused(const postgres::Error& error)
@@ -82,6 +75,36 @@ Answer Gateway::refused(const postgres::Error& error)
     return unavailable("The database cannot be asked now.");
 }
 
+/// What speaks against serving a caller, from the row of request_roles that was found for his role.
+std::optional<Answer> Gateway::objection(const postgres::Answer& entered, bool of_anything,
+                                         const Caller& caller)
+{
+    if (!entered && entered.error().sqlstate == "42501") {
+        if (const auto repeated = limiter_.admit("entitlement", log::RepeatLimiter::Clock::now())) {
+            log::error(
+                "http_not_entitled",
+                "the role of http.conninfo may not serve HTTP callers; it must be a member of "
+                "meetlink_gateway",
+                {{"error", entered.error().describe()}, {"repeated", *repeated}});
+        }
+        return unavailable("The HTTP server's database role is not set up.");
+    }
+    if (!entered) {
+        return refused(entered.error());
+    }
+    if (entered->empty()) {
+        return forbidden("Forbidden", "The token's role is not served here.");
+    }
+    const bool anything = entered->only().get<bool>("anything");
+    if (!anything && of_anything) {
+        return forbidden("Forbidden", "Only operators may do this.");
+    }
+    if (!anything && caller.subject.empty()) {
+        return forbidden("Forbidden", "The token names no user (sub).");
+    }
+    return std::nullopt;
+}
+
 asio::awaitable<std::variant<Rows, Answer>> Gateway::ask(postgres::Connection& connection,
                                                          Asked asked)
 {
@@ -91,30 +114,13 @@ asio::awaitable<std::variant<Rows, Answer>> Gateway::ask(postgres::Connection& c
     }
     std::vector<postgres::Parameter> identity{asked.caller.role, asked.caller.claims};
     const auto entered = co_await connection.query(enter, std::move(identity));
-    if (!entered && entered.error().sqlstate == "42501") {
-        if (const auto repeated = limiter_.admit("entitlement", log::RepeatLimiter::Clock::now())) {
-            log::error(
-                "http_not_entitled",
-                "the role of http.conninfo may not serve HTTP callers; it must be a member of "
-                "meetlink_gateway",
-                {{"error", entered.error().describe()}, {"repeated", *repeated}});
-        }
-        co_return unavailable("The HTTP server's database role is not set up.");
-    }
-    if (!entered) {
-        co_return refused(entered.error());
-    }
-    if (entered->empty()) {
-        co_return forbidden("Forbidden", "The token's role is not served here.");
-    }
-    const bool anything = entered->only().get<bool>("anything");
-    if (!anything && asked.of_anything) {
-        co_return forbidden("Forbidden", "Only operators may do this.");
-    }
-    if (!anything && !asked.caller.named) {
-        co_return forbidden("Forbidden", "The token names no user (sub).");
+    if (auto refusal = objection(entered, asked.of_anything, asked.caller)) {
+        co_return *std::move(refusal);
     }
     const auto rows = co_await connection.query(asked.statement, std::move(asked.parameters));
+    if (!rows && asked.checked && of_class(rows.error(), "22")) {
+        co_return bad_parameter("A parameter is not what it should be.");
+    }
     if (!rows) {
         co_return refused(rows.error());
     }

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,11 +36,25 @@ struct Request {
     }
 };
 
+/// A body that goes on: event streams.
+class Stream {
+public:
+    Stream() = default;
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    virtual ~Stream() = default;
+
+    /// The next piece of it, nothing at its end.
+    [[nodiscard]] virtual boost::asio::awaitable<std::optional<std::string>> next() = 0;
+    virtual void close() = 0;
+};
+
 struct Answer {
     int status = 200;
     std::string body{};
     std::vector<std::pair<std::string, std::string>> headers{};
     std::string content_type = "application/json";
+    std::shared_ptr<Stream> stream{};  ///< instead of a body
 };
 
 }  // namespace meetlink::web

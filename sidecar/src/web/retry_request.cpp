@@ -13,8 +13,10 @@ namespace {
 
 constexpr int max_depth = 16;
 
+}  // namespace
+
 /// Stricter than base/json: what strangers at a provider may do, callers may not.
-std::optional<Json::Value> parse(std::string_view body)
+std::optional<Json::Value> parse_strictly(std::string_view body)
 {
     Json::CharReaderBuilder builder;
     Json::CharReaderBuilder::strictMode(&builder.settings_);
@@ -31,8 +33,6 @@ std::optional<Json::Value> parse(std::string_view body)
     }
     return std::nullopt;
 }
-
-}  // namespace
 
 std::optional<Answer> wrong_content_type(const Request& request)
 {
@@ -58,7 +58,7 @@ std::optional<Answer> wrong_content_type(const Request& request)
 
 std::variant<SessionId, Answer> parse_retry_request(std::string_view body)
 {
-    const auto parsed = parse(body);
+    const auto parsed = parse_strictly(body);
     if (!parsed || !parsed->isObject()) {
         return invalid("The body must be a JSON object like {\"sessionId\": \"...\"}.");
     }

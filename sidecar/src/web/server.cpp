@@ -3,11 +3,14 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
 #include "base/what.hpp"
@@ -30,6 +33,9 @@ constexpr std::string_view full =
 /// After an early refusal: how much of the request is still read, so that the client sees the answer.
 constexpr std::size_t longest_drain = 4 * 1024 * 1024;
 constexpr std::chrono::seconds drain_patience{2};
+
+/// Of a stream, in bytes: its events are small.
+constexpr int stream_buffer = 16 * 1024;
 
 /// The answer to what could not be read; nothing when there is nobody to answer.
 std::optional<Answer> answer_to(const error_code& unreadable)
@@ -128,7 +134,7 @@ asio::awaitable<void> Server::accept()
 void Server::welcome(tcp::socket socket)
 {
     error_code ignored;
-    if (clients_.size() >= limits_.connections) {
+    if (clients_.size() - streaming_ >= limits_.connections) {
         socket.non_blocking(true, ignored);
         socket.send(asio::buffer(full), 0, ignored);
         return;
@@ -149,6 +155,7 @@ asio::awaitable<void> Server::serve(std::shared_ptr<Client> client)
     }
     client->stream.close();
     clients_.erase(client);
+    streaming_ -= client->streaming ? 1 : 0;
     if (thrown) {
         std::rethrow_exception(thrown);
     }
@@ -185,6 +192,14 @@ asio::awaitable<void> Server::converse(Client& client)
         client.serving = true;
         request.message = parser.release();
         auto answer = co_await handle(request);
+        if (answer.stream) {
+            client.streaming = true;
+            ++streaming_;
+            buffer.clear();
+            buffer.shrink_to_fit();
+            co_await send_stream(client, std::move(answer), request);
+            co_return;
+        }
         keep_alive = request.message.keep_alive() && !closing_;
         const bool sent = co_await send(client, std::move(answer), request, keep_alive);
         client.serving = false;
@@ -230,6 +245,54 @@ asio::awaitable<bool> Server::send(Client& client, Answer answer, const Request&
     }
     client.stream.expires_never();
     co_return !ended;
+}
+
+/// A reader that takes nothing for `patience` is dropped.
+asio::awaitable<void> Server::send_stream(Client& client, Answer answer, const Request& request)
+{
+    error_code ended;
+    auto& socket = client.stream.socket();
+    const asio::socket_base::send_buffer_size small{
+        stream_buffer};  // else a slow reader costs megabytes
+    socket.set_option(small, ended);
+    // a reader says nothing more: what arrives is its end
+    socket.async_wait(tcp::socket::wait_read,
+                      [stream = answer.stream](const error_code&) { stream->close(); });
+    beast::http::response<beast::http::empty_body> message{
+        static_cast<beast::http::status>(answer.status), request.message.version()};
+    fill_header(message, answer, false);
+    const bool chunked = request.message.version() >= 11;
+    message.chunked(chunked);
+    beast::http::response_serializer<beast::http::empty_body> serializer{message};
+    client.stream.expires_after(limits_.patience);
+    co_await beast::http::async_write_header(client.stream, serializer,
+                                             asio::redirect_error(asio::use_awaitable, ended));
+    while (!ended) {
+        client.stream.expires_never();
+        const auto piece = co_await answer.stream->next();
+        client.stream.expires_after(limits_.patience);
+        const auto bytes = asio::buffer(piece ? *piece : std::string_view{});
+        const auto chunk = beast::http::make_chunk(bytes);
+        const auto last = beast::http::make_chunk_last();
+        if (!piece && chunked) {
+            co_await asio::async_write(client.stream, last,
+                                       asio::redirect_error(asio::use_awaitable, ended));
+        }
+        if (!piece) {
+            break;
+        }
+        if (chunked) {
+            co_await asio::async_write(client.stream, chunk,
+                                       asio::redirect_error(asio::use_awaitable, ended));
+        } else {
+            co_await asio::async_write(client.stream, bytes,
+                                       asio::redirect_error(asio::use_awaitable, ended));
+        }
+    }
+    if (ended == beast::error::timeout) {
+        log::info("http_reader_dropped", "the reader of an event stream takes nothing any more",
+                  {{"path", request.path()}});
+    }
 }
 
 /// Reads on for a moment: closing with unread input resets the connection, and the answer is lost.

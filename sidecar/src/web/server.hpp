@@ -21,7 +21,7 @@ namespace meetlink::web {
 class Server {
 public:
     struct Limits {
-        std::size_t connections = 256;
+        std::size_t connections = 256;  ///< but for event streams, which the handler limits
         std::uint32_t header_bytes = 8 * 1024;
         std::uint64_t body_bytes = 64 * 1024;
         /// For a whole request to arrive (and so for an idle connection), and for an answer to leave.
@@ -49,6 +49,7 @@ private:
     struct Client {
         explicit Client(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
         boost::beast::tcp_stream stream;
+        bool streaming = false;
         bool serving = false;  ///< a request has arrived and is not answered yet
     };
 
@@ -59,6 +60,8 @@ private:
     [[nodiscard]] boost::asio::awaitable<Answer> handle(const Request& request);
     [[nodiscard]] boost::asio::awaitable<bool> send(Client& client, Answer answer,
                                                     const Request& request, bool keep_alive);
+    [[nodiscard]] boost::asio::awaitable<void> send_stream(Client& client, Answer answer,
+                                                           const Request& request);
     [[nodiscard]] boost::asio::awaitable<void> hang_up(Client& client);
 
     boost::asio::any_io_executor executor_;
@@ -66,6 +69,7 @@ private:
     Limits limits_;
     boost::asio::ip::tcp::acceptor acceptor_;
     std::set<std::shared_ptr<Client>> clients_;
+    std::size_t streaming_ = 0;
     bool closing_ = false;
     TaskGroup connections_;
 };

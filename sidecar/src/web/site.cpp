@@ -6,21 +6,26 @@
 #include "base/json.hpp"
 #include "log/log.hpp"
 #include "web/answers.hpp"
+#include "web/console_api.hpp"
 #include "web/cors.hpp"
+#include "web/event_api.hpp"
 #include "web/missing_meetings.hpp"
 #include "web/pages.hpp"
 #include "web/retry_request.hpp"
+#include "web/session_api.hpp"
 
 namespace meetlink::web {
 
 namespace asio = boost::asio;
 using beast::http::verb;
 
-/// Of one path; GET serves HEAD, too.
+/// Of one path, or of every id below one that ends in a slash; GET serves HEAD, too.
 struct Site::Route {
+    using Own = Served (Site::*)(const Request&);
+    using Api = Served (*)(Gateway&, Caller, const Request&);  ///< for callers who are known
     std::string_view path;
     verb method;
-    Served (Site::*serve)(const Request&);
+    std::variant<Own, Api> serve;
 };
 
 namespace {
@@ -51,6 +56,7 @@ Site::Site(asio::any_io_executor executor, const config::Http& http, postgres::C
     : config_(http),
       callbacks_(std::move(callbacks)),
       gateway_(executor, std::move(conninfo)),
+      hub_(executor, callbacks_.ask, static_cast<std::size_t>(http.max_streams)),
       server_(executor, [this](const Request& request) { return serve(request); }, {}),
       stopping_(executor)
 {
@@ -77,6 +83,7 @@ std::optional<std::string> Site::open()
 void Site::close()
 {
     server_.close();
+    hub_.close();
     stopping_.notify_all();
 }
 
@@ -84,6 +91,7 @@ asio::awaitable<void> Site::closed_by(Condition::Clock::time_point deadline)
 {
     close();
     const bool ended = co_await server_.joined_until(deadline);
+    co_await hub_.joined_until(deadline);
     gateway_.stop();
     if (!ended) {
         server_.abort();
@@ -105,23 +113,44 @@ Site::Served Site::serve(const Request& request)
 
 Site::Served Site::dispatch(const Request& request)
 {
-    static constexpr std::array<Route, 5> routes{{
+    static const std::array<Route, 15> routes{{
         {"/api/sessions/retry-meeting-link", verb::post, &Site::retry_meeting_link},
         {"/api/sessions/create-missing-meetings", verb::post, &Site::create_missing},
+        {"/api/me", verb::get, &me},
+        {"/api/sessions", verb::get, &sessions},
+        {"/api/sessions/", verb::get, &session},
+        {"/api/console/overview", verb::get, &console_overview},
+        {"/api/console/stuck", verb::get, &console_stuck},
+        {"/api/console/sessions/", verb::get, &console_session},
+        {"/api/console/connections", verb::get, &console_connections},
+        {"/api/console/charts", verb::get, &console_charts},
+        {"/api/console/retry", verb::post, &console_retry},
+        {"/api/events", verb::get, &Site::events},
         {"/healthz", verb::get, &Site::healthz},
         {"/readyz", verb::get, &Site::readyz},
         {"/metrics", verb::get, &Site::metrics},
     }};
     const auto path = request.path();
     for (const auto& route : routes) {
-        if (route.path != path) {
+        const bool below = route.path.ends_with('/') && path.starts_with(route.path) &&
+                           path.size() > route.path.size();
+        if (route.path != path && !below) {
             continue;
         }
         const auto method = request.message.method();
-        if (method == route.method || (method == verb::head && route.method == verb::get)) {
-            co_return co_await (this->*route.serve)(request);
+        if (method != route.method && !(method == verb::head && route.method == verb::get)) {
+            co_return wrong_method(route.method == verb::get ? "GET, HEAD" : "POST");
         }
-        co_return wrong_method(route.method == verb::get ? "GET, HEAD" : "POST");
+        if (const auto* own = std::get_if<Route::Own>(&route.serve)) {
+            co_return co_await (this->**own)(request);
+        }
+        const auto api = std::get<Route::Api>(route.serve);
+        auto identified = callers_->identify(request, std::chrono::system_clock::now());
+        if (const auto* refusal = std::get_if<Answer>(&identified)) {
+            co_return *refusal;
+        }
+        auto caller = std::get<Caller>(std::move(identified));
+        co_return co_await api(gateway_, std::move(caller), request);
     }
     const auto method = request.message.method();
     auto page = find_page(path, request.header("If-None-Match"), config_.embed_origins);
@@ -163,6 +192,16 @@ Site::Served Site::create_missing(const Request& request)
     }
     auto caller = std::get<Caller>(std::move(identified));
     co_return co_await create_missing_meetings(gateway_, std::move(caller), stopping_);
+}
+
+Site::Served Site::events(const Request& request)
+{
+    auto identified = callers_->identify(request, std::chrono::system_clock::now());
+    if (const auto* refusal = std::get_if<Answer>(&identified)) {
+        co_return *refusal;
+    }
+    auto caller = std::get<Caller>(std::move(identified));
+    co_return co_await open_events(gateway_, hub_, std::move(caller), request);
 }
 
 Site::Served Site::healthz(const Request& /*request*/)

@@ -10,6 +10,7 @@
 
 #include "config/config.hpp"
 #include "web/caller.hpp"
+#include "web/event_hub.hpp"
 #include "web/gateway.hpp"
 #include "web/message.hpp"
 #include "web/server.hpp"
@@ -27,6 +28,8 @@ struct Callbacks {
     std::function<boost::asio::awaitable<Readiness>()> readiness;
     /// Prometheus's text format.
     std::function<boost::asio::awaitable<std::string>()> metrics;
+    /// Runs a statement as the daemon.
+    EventHub::Ask ask;
 };
 
 /// The daemon's HTTP side: which path and method means what, and its start and end (README "HTTP").
@@ -38,7 +41,10 @@ public:
     /// Reads the key and takes the address; or says what a person must change.
     [[nodiscard]] std::optional<std::string> open();
 
-    /// No new requests; those that wait for an outcome may still get it.
+    /// A notification of channel meetlink_events.
+    void heard(std::string_view payload) { hub_.heard(payload); }
+
+    /// No new requests, no more event streams; those that wait for an outcome may still get it.
     void close();
     /// Ends what is still being served at `deadline`.
     [[nodiscard]] boost::asio::awaitable<void> closed_by(Condition::Clock::time_point deadline);
@@ -51,6 +57,7 @@ private:
     [[nodiscard]] Served serve(const Request& request);
     [[nodiscard]] Served retry_meeting_link(const Request& request);
     [[nodiscard]] Served create_missing(const Request& request);
+    [[nodiscard]] Served events(const Request& request);
     [[nodiscard]] Served healthz(const Request& request);
     [[nodiscard]] Served readyz(const Request& request);
     [[nodiscard]] Served metrics(const Request& request);
@@ -59,6 +66,7 @@ private:
     Callbacks callbacks_;
     std::optional<Callers> callers_;
     Gateway gateway_;
+    EventHub hub_;
     Server server_;
     Condition stopping_;
 };

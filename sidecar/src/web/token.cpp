@@ -106,6 +106,18 @@ std::optional<std::string> objection(const Json::Value& claims, const std::strin
     return std::nullopt;
 }
 
+/// The end of claims that hold; what is too far away for the clock is never.
+std::optional<std::chrono::system_clock::time_point> end_of(const Json::Value& claims)
+{
+    constexpr double furthest = 4'000'000'000;  // in 2096
+    const auto& expires = at(claims, {"exp"});
+    if (!expires.isNumeric() || expires.asDouble() > furthest) {
+        return std::nullopt;
+    }
+    return std::chrono::system_clock::time_point{
+        std::chrono::seconds{static_cast<std::int64_t>(expires.asDouble())}};
+}
+
 }  // namespace
 
 std::variant<TokenVerifier, std::string> TokenVerifier::make(const config::Http& http)
@@ -160,7 +172,8 @@ std::variant<Claims, std::string> TokenVerifier::verify(
     }
     return Claims{.json = json.get(),
                   .role = string_at(*claims, {"role"}),
-                  .subject = string_at(*claims, {"sub"})};
+                  .subject = string_at(*claims, {"sub"}),
+                  .expires = end_of(*claims)};
 }
 
 }  // namespace meetlink::web

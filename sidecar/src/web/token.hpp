@@ -3,6 +3,7 @@
 #include <jwt.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -18,6 +19,8 @@ struct Claims {
     std::string json;     ///< all of them
     std::string role;     ///< empty when there is none
     std::string subject;  ///< `sub`, likewise
+    /// `exp`; nothing when there is none.
+    std::optional<std::chrono::system_clock::time_point> expires;
 };
 
 /// Verifies callers' JSON web tokens with the one configured key. The key decides which algorithms are
