@@ -51,13 +51,17 @@ begin
           and not exists (select from meetlink.provider_block b where b.provider = j.provider and b.reason = j.reason)
         $sql$;
 
+    -- Who waits for a daemon waits for the operator when there is none. Asked once for all rows: a scalar subquery.
     execute meetlink.fill($sql$
         create view meetlink.stuck_sessions as
         select s.id as session_id, s.owner, s.provider, s.title, s.starts_at,
                floor(extract(epoch from s.starts_at - now()) / 60)::integer as minutes_to_start,
                coalesce(j.state, 'unseen') as state, j.reason, coalesce(r.title, 'Not tried yet') as problem, j.detail,
-               coalesce(r.acts, 'nobody') as acts,
-               coalesce(r.advice, 'Nothing: it is about to be tried.') as advice,
+               case when j.state in ('blocked', 'gave_up') then r.acts
+                    else coalesce(n.acts, case when j.state = 'waiting' then r.acts end, 'nobody') end as acts,
+               case when j.state in ('blocked', 'gave_up') then r.advice
+                    else coalesce(n.advice, case j.state when 'waiting' then r.advice when 'claimed' then 'Nothing: a daemon is making the link.' end,
+                                  'Nothing: it is about to be tried.') end as advice,
                coalesce(j.attempts, 0) as attempts,
                case when j.state in ('due', 'waiting') then j.due_at end as next_try_at,
                j.flagged_at,
@@ -65,6 +69,9 @@ begin
         from meetlink.unlinked s
         left join meetlink.job j on j.session_id = s.id::text
         left join meetlink.reason r on r.code = j.reason
+        cross join (
+            select (select o.acts from meetlink.reason o where o.code = 'no_daemon' and not meetlink.daemon_alive()) as acts,
+                   (select o.advice from meetlink.reason o where o.code = 'no_daemon' and not meetlink.daemon_alive()) as advice) n
         {connection}
         order by s.starts_at
         $sql$, jsonb_build_object('connection', connection));
@@ -89,7 +96,8 @@ begin
                         when coalesce(c.refresh_token, '') = '' and (c.expires_at is null or c.expires_at < s.starts_at) then 'token_missing'
                         -- until it has been idle for so long, a daemon uses it once more
                         when d.dies_at < now() or t.told and d.dies_at < s.starts_at then 'grant_revoked'
-                        else coalesce(case when j.state = 'blocked' then j.reason end, l.of_connection, b.reason, p.reason) end as reason
+                        else coalesce(case when j.state = 'blocked' then j.reason end, l.of_connection, b.reason, p.reason,
+                                      (select 'no_daemon' where not meetlink.daemon_alive())) end as reason
             from meetlink.unlinked s
             left join meetlink.job j on j.session_id = s.id::text
             {connection}

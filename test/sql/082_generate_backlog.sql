@@ -27,6 +27,24 @@ select is((select array_agg(distinct owner) from meetlink.stuck_sessions), array
 update public.sessions set scheduled_start_at = now() - interval '8 days', scheduled_end_at = now() + interval '1 day' where id = fixture.session(5);
 select ok(row_of(5) is null, 'no session goes on for more than a week');
 
+-- nobody is there to make links: the operator must act, and is told of every session that waits for that
+select is(row_of(1), 'due | - | Not tried yet | - | operator | Start meetlinkd; sessions are flagged meanwhile, and get their links when it is back. | 0 | t', 'due, without a daemon');
+begin;
+update meetlink.job set state = 'waiting', reason = 'network_error' where session_id = fixture.session(1)::text;
+update meetlink.job set state = 'blocked', reason = 'grant_revoked' where session_id = fixture.session(2)::text;
+update meetlink.job set state = 'claimed', claim_id = 1, claimed_by = 1, lease_until = now() where session_id = fixture.session(3)::text;
+delete from meetlink.job where session_id = fixture.session(4)::text;
+select is((select string_agg(concat_ws(' ', right(session_id::text, 1), state, acts), ', ' order by session_id) from meetlink.stuck_sessions),
+    '1 waiting operator, 2 blocked tutor, 3 claimed operator, 4 unseen operator', 'all but those that wait for somebody else');
+rollback;
+begin;
+set local track_functions = 'all';
+select count(*) > 3 as several from meetlink.stuck_sessions where acts = 'operator' and advice <> '' \gset
+select ok(:'several' and pg_stat_get_xact_function_calls('meetlink.daemon_alive'::regproc) between 1 and 3, 'whether a daemon is alive is not asked for every row');
+rollback;
+select daemon_id as d from meetlink.register_daemon('one', '0.1') \gset
+update meetlink.daemon set heartbeat_at = now() + interval '1 hour';
+
 -- each state
 select is(row_of(1), 'due | - | Not tried yet | - | nobody | Nothing: it is about to be tried. | 0 | t', 'due');
 update meetlink.job set state = 'waiting', reason = 'provider_unavailable', detail = 'Service is tired.', attempts = 2 where session_id = fixture.session(1)::text;
@@ -34,7 +52,9 @@ select is(row_of(1), 'waiting | provider_unavailable | The provider answers with
 update meetlink.job set state = 'blocked', reason = 'grant_revoked', detail = 'invalid_grant' where session_id = fixture.session(1)::text;
 select is(row_of(1), 'blocked | grant_revoked | The provider no longer accepts the refresh token | invalid_grant | tutor | Reconnect the video provider in Settings. | 2 | f', 'blocked: who acts, what to do, and no next try');
 update meetlink.job set state = 'claimed', claim_id = 1, claimed_by = 1, lease_until = now() where session_id = fixture.session(2)::text;
-select alike(row_of(2), 'claimed | - | %| f', 'claimed');
+select is(row_of(2), 'claimed | - | Not tried yet | - | nobody | Nothing: a daemon is making the link. | 0 | f', 'claimed');
+update meetlink.job set state = 'due' where session_id = fixture.session(1)::text;
+select is(row_of(1), 'due | grant_revoked | The provider no longer accepts the refresh token | invalid_grant | nobody | Nothing: it is about to be tried. | 2 | t', 'due after a reconnect: what went wrong last, which nobody must act upon now');
 update meetlink.job set state = 'gave_up', reason = 'session_over' where session_id = fixture.session(3)::text;
 select alike(row_of(3), 'gave_up | session_over | The session ended before a link could be made |%', 'given up, though it is not over any more');
 select ok(bool_and(flagged_at is not null), 'since when') from meetlink.stuck_sessions;

@@ -100,6 +100,7 @@ delete from meetlink.job;
 select is_empty('select * from meetlink.forecast()', 'without sessions nothing will fail');
 select fixture.book(1, ahead => '1 day'), fixture.book(2, ahead => '3 days'), fixture.book(3, ahead => '3 days', join_url => 'https://zoom.us/j/1'), fixture.book(4, ahead => '-1 minute') \g /dev/null
 select is_empty('select * from meetlink.forecast()', 'nothing speaks against sessions of a tutor whose connection works');
+update meetlink.daemon set heartbeat_at = now() + interval '1 hour';
 create function will_fail(within interval default '7 days') returns text language sql as
 $$ select coalesce(string_agg(right(session_id, 1) || ' ' || reason || ' ' || acts, ', '), '') from meetlink.forecast(within) $$;
 
@@ -147,6 +148,14 @@ delete from meetlink.job;
 insert into meetlink.provider_block (provider, reason) values ('zoom', 'api_disabled');
 select is(will_fail(), '1 api_disabled operator, 2 api_disabled operator', 'or that is known of the provider');
 delete from meetlink.provider_block;
+update meetlink.daemon set heartbeat_at = now() - interval '31 seconds';
+select is(will_fail(), '1 no_daemon operator, 2 no_daemon operator', 'no daemon is running: nobody will make a link');
+select is(will_fail('2 days'), '1 no_daemon operator', 'for those within the interval');
+update public.tutor_video_provider_connections set is_active = false;
+select is(will_fail('2 days'), '1 connection_inactive tutor', 'what a daemon could not help is told first');
+update public.tutor_video_provider_connections set is_active = true;
+update meetlink.daemon set heartbeat_at = now() + interval '1 hour';
+select is(will_fail(), '', 'one is running again');
 alter table public.sessions drop constraint sessions_provider_check;
 update public.sessions set provider = 'teams' where id = fixture.session(1);
 update public.sessions set scheduled_end_at = scheduled_start_at where id = fixture.session(2);

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/descriptor_limit.hpp"
 #include "base/json.hpp"
 #include "log/log.hpp"
 #include "web/answers.hpp"
@@ -29,6 +30,9 @@ struct Site::Route {
 };
 
 namespace {
+
+/// Open files beside event streams: other clients, providers, the database.
+constexpr std::size_t other_descriptors = 1024;
 
 Answer wrong_method(const std::string& allowed)
 {
@@ -69,6 +73,11 @@ std::optional<std::string> Site::open()
         return *wrong;
     }
     callers_.emplace(std::get<0>(std::move(verifier)));
+    const auto wanted = static_cast<std::size_t>(config_.max_streams) + other_descriptors;
+    if (const auto limit = allow_descriptors(wanted); limit < wanted) {
+        log::warning("few_descriptors", "there may be fewer event streams than http.max_streams",
+                     {{"open_files", limit}, {"wanted", wanted}});
+    }
     const auto address = config::parse_listen(config_.listen);
     if (!address) {
         return "http.listen is \"" + config_.listen + "\", which is no address and port";
