@@ -39,14 +39,27 @@ begin
         return;
     end if;
 
-    if job.session_id is not null then
-        at := job.flagged_at;
+    at := coalesce(job.flagged_at,
+                   -- the job is gone once there is a link, which tells how long it had been flagged
+                   (select t.finished_at - (t.timings ->> 'age_ms')::double precision * interval '1 ms' from meetlink.attempt t
+                    where t.session_id = key and t.timings ? 'age_ms' order by t.id desc limit 1));
+    if at is not null then
         event := 'flagged';
         description := 'The session was seen to need a link, and a job was recorded.';
         return next;
     end if;
 
-    for a in select * from meetlink.attempt t where t.session_id = key order by t.id loop
+    for a in
+        select t.*, lag(t.outcome) over (order by t.id) as outcome_before, lag(t.next_at) over (order by t.id) as next_before
+        from meetlink.attempt t where t.session_id = key order by t.id
+    loop
+        if a.outcome_before in ('failed', 'rescued') and a.outcome <> 'cancelled' then
+            at := least(a.next_before, a.started_at);
+            event := 'woken';
+            description := case when a.next_before <= a.started_at then 'Its time had come.'
+                                else 'It was due again before, by a retry, a reconnect or the operator''s mending.' end;
+            return next;
+        end if;
         at := a.started_at;
         event := 'claimed';
         description := format('Attempt %s was taken by daemon %s.', a.attempt, a.daemon);
@@ -93,6 +106,11 @@ begin
         at := job.due_at;
         event := 'woken';
         description := 'It is due again: by a retry, a reconnect, or because its time has come.';
+        return next;
+    elsif job.state = 'blocked' and a.reason is distinct from job.reason then
+        at := meetlink.blocked_at(job);
+        event := 'blocked';
+        description := format('%s (at stage %s), which another session ran into.', reason.title, job.stage) || coalesce(' ' || job.detail, '');
         return next;
     elsif job.state = 'waiting' then
         at := job.due_at;
@@ -150,6 +168,16 @@ create function meetlink.own_key(id text) returns text
 language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$
     select t.key from meetlink.retry_target(id) t
+$$;
+
+-- When a job was blocked by what another session ran into: its provider's block, or the refresh of its connection.
+create function meetlink.blocked_at(job meetlink.job) returns timestamptz
+language sql stable security definer set search_path = pg_catalog, pg_temp as
+$$
+    select coalesce((select b.since from meetlink.provider_block b where b.provider = job.provider and b.reason = job.reason),
+                    (select f.last_at from meetlink.refresh f
+                     where f.owner_id = job.owner_id and f.provider = job.provider and f.last_reason = job.reason),
+                    job.flagged_at)
 $$;
 
 create function meetlink.job_of(session_id text) returns meetlink.job

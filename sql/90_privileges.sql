@@ -54,7 +54,7 @@ grant execute on function
     meetlink.retry_stuck(text, text, text, integer),
     meetlink.health(),
     meetlink.explain(text), meetlink.explain(uuid), meetlink.explain(bigint),
-    meetlink.utc(timestamptz), meetlink.ms(jsonb, text), meetlink.daemon_name(bigint), meetlink.own_key(text), meetlink.job_of(text), meetlink.daemon_alive(),
+    meetlink.utc(timestamptz), meetlink.ms(jsonb, text), meetlink.daemon_name(bigint), meetlink.own_key(text), meetlink.job_of(text), meetlink.blocked_at(meetlink.job), meetlink.daemon_alive(),
     meetlink.forecast(interval)
 to meetlink_operator;
 

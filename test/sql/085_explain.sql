@@ -66,20 +66,48 @@ select is(story(5), 'verdict flagged claimed token http failed woken', 'woken by
 select meetlink.claim(:d, 1, '1 minute') \g /dev/null
 call settle(5, '{"outcome": "failed", "reason": "grant_revoked", "stage": "token", "detail": "invalid_grant"}');
 select is(verdict(5), 'The provider no longer accepts the refresh token. Who must act: tutor. Reconnect the video provider in Settings.', 'blocked: who must act, and what to do');
-select is(story(5), 'verdict flagged claimed token http failed claimed failed', 'an attempt that never came to the provider has no HTTP call');
+select is(story(5), 'verdict flagged claimed token http failed woken claimed failed', 'an attempt that never came to the provider has no HTTP call');
 select fixture.connect(fixture.ada(), tokens => 'second') \g /dev/null
 select is(verdict(5), 'It is due, and a daemon is about to take it.', 'reconnected');
-select is(story(5), 'verdict flagged claimed token http failed claimed failed woken', 'woken by that');
+select is(story(5), 'verdict flagged claimed token http failed woken claimed failed woken', 'woken by that');
+select is(told(5, 'woken'), 'It was due again before, by a retry, a reconnect or the operator''s mending. | It is due again: by a retry, a reconnect, or because its time has come.', 'before its time');
 select meetlink.claim(:d, 1, '1 minute') \g /dev/null
 call settle(5, '{"outcome": "released"}');
 select is(told(5, 'released'), 'The daemon was stopping and gave the session back. Next try: ' || meetlink.utc((select next_at from meetlink.attempt where outcome = 'released')) || '.',
     'given back by a daemon that stopped');
 select meetlink.claim(:d, 1, '1 minute') \g /dev/null
+select flagged_at as flagged from meetlink.job where session_id = fixture.session(5)::text \gset
 call settle(5, '{"outcome": "linked", "join_url": "https://zoom.us/j/5", "external_id": "5"}');
-select matches(story(5), '^verdict claimed .* linked$', 'linked: the story ends with that');
+select matches(story(5), '^verdict flagged claimed .* linked$', 'linked: the story begins with the flag still, and ends with that');
+select ok((select at from meetlink.explain(fixture.session(5)::text) where event = 'flagged') between :'flagged'::timestamptz - interval '2 ms' and :'flagged'::timestamptz + interval '2 ms',
+    'which was when it was');
 select is(told(5, 'linked'), 'The meeting was created and its link stored.', 'which was created');
 select ok((select bool_and(at >= before) from (select at, lag(at) over (order by n) as before from meetlink.explain(fixture.session(5)::text)
     with ordinality e(at, event, description, n) where event not in ('verdict', 'token', 'link')) x where before is not null), 'in the order of time');
+
+-- an ordinary wake; and what another session ran into
+select fixture.book(9) \g /dev/null
+select meetlink.claim(:d, 1, '1 minute') \g /dev/null
+call settle(9, '{"outcome": "failed", "reason": "network_error", "stage": "create"}');
+update meetlink.attempt set next_at = now() - interval '1 s', finished_at = now() - interval '2 s', started_at = now() - interval '3 s' where session_id = fixture.session(9)::text;
+update meetlink.job set state = 'due', due_at = now() - interval '1 s';
+select meetlink.claim(:d, 1, '1 minute') \g /dev/null
+call settle(9, '{"outcome": "failed", "reason": "network_error", "stage": "create"}');
+select is(story(9), 'verdict flagged claimed failed woken claimed failed next try', 'an ordinary wake is told');
+select is((select (at = next_at, description)::text from meetlink.explain(fixture.session(9)::text) e, meetlink.attempt a where e.event = 'woken' and a.attempt = 1 and a.session_id = fixture.session(9)::text),
+    '(t,"Its time had come.")', 'with its time');
+select meetlink.block_provider('zoom', 'client_rejected', 'HTTP 401 invalid_client') \g /dev/null
+select is(story(9), 'verdict flagged claimed failed woken claimed failed blocked', 'a block that another session caused');
+select is((select (at = since, description)::text from meetlink.explain(fixture.session(9)::text) e, meetlink.provider_block where e.event = 'blocked'),
+    '(t,"The provider rejects the application''s client id or secret (at stage token), which another session ran into. HTTP 401 invalid_client")', 'since when, and why');
+delete from meetlink.provider_block;
+update meetlink.job set state = 'due';
+select fence from meetlink.begin_refresh(:d, fixture.ada()::text, 'zoom', '1 minute') \gset
+select meetlink.disconnect(:d, fixture.ada()::text, 'zoom', :fence, 'second-access', 'second-refresh', 'grant_revoked', 'invalid_grant') \g /dev/null
+select is((select (at = last_at, description)::text from meetlink.explain(fixture.session(9)::text) e, meetlink.refresh where e.event = 'blocked'),
+    '(t,"The provider no longer accepts the refresh token (at stage token), which another session ran into. invalid_grant")', 'or a grant that ended');
+delete from meetlink.refresh;
+select fixture.connect(fixture.ada(), tokens => 'second') \g /dev/null
 
 select fixture.book(6, ahead => '-3 hours') \g /dev/null
 select meetlink.sweep() \g /dev/null
