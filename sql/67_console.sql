@@ -122,8 +122,9 @@ $$
                  where p.n = size and exists (select from page m where m.n > size)))
 $$;
 
--- Links made, failures, time to link and backlog of the last hour, in minutes, or day, in quarters of an hour. `linked` says
--- by timings.age_ms how long each had been flagged; so the backlog at a bucket's end is what is flagged since then, and what was linked later.
+-- Links made, failures, time to link and backlog of the last hour, in minutes, or day, in quarters of an hour. A link's
+-- timings.age_ms says how long its session had been flagged; so the backlog at a bucket's end is what was flagged before it, jobs
+-- that are there now and links that were made later.
 create function meetlink.console_charts(span text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as
 $$

@@ -155,8 +155,9 @@ protected:
     }
 
     boost::asio::io_context loop_;
-    Limits limits_{
-        loop_.get_executor(), {{"zoom", {.max_per_connection = 2, .max_per_second = 1000}}}, quick};
+    Limits limits_{loop_.get_executor(),
+                   {{"zoom", {.max_per_connection = 2, .max_per_second = 1000, .max_stalled = 3}}},
+                   quick};
     std::list<Limits::Permit> permits_;
     int answers_ = 0;
 };
@@ -204,6 +205,47 @@ TEST_F(LimitsTest, AnOpenBreakerGivesJobsBackAndSkipsTheProvider)
     EXPECT_EQ(open[0]["retry_in_s"], 0) << "its probe may go out";
 }
 
+TEST_F(LimitsTest, OneConnectionAloneOpensNoBreaker)
+{
+    Failure failure;
+    failure.reason = Reason::provider_timeout;
+    const auto fail = [&](const std::string& owner) {
+        enter(owner);
+        settle();
+        permits_.back().failed(failure);
+        permits_.clear();
+    };
+    for (int i = 0; i < 10 * quick.threshold; ++i) {
+        fail("ann");
+    }
+    EXPECT_TRUE(limits_.skip(Limits::Clock::now()).empty());
+    for (int i = 1; i < quick.threshold; ++i) {
+        fail("ben");
+    }
+    EXPECT_EQ(limits_.skip(Limits::Clock::now()), std::vector<std::string>{"/zoom"});
+}
+
+TEST_F(LimitsTest, WhatHasStalledIsCountedAndEnoughOfItSkipsTheProvider)
+{
+    const auto soon = Limits::Clock::now();
+    const auto later = soon + 2 * stall_time;
+    EXPECT_EQ(limits_.next_stall(soon), Limits::Clock::time_point::max());
+    for (int i = 0; i < 3; ++i) {
+        enter("ann");
+    }
+    enter("ben");
+    settle();
+    EXPECT_EQ(limits_.stalled(soon), 0u);
+    EXPECT_LE(limits_.next_stall(soon), later);
+    EXPECT_EQ(limits_.stalled(later), 4u) << "three calls, and one that waits for its turn";
+    EXPECT_EQ(limits_.skip(soon), std::vector<std::string>{"ann/zoom"});
+    EXPECT_EQ(limits_.skip(later), (std::vector<std::string>{"/zoom", "ann/zoom"}));
+    limits_.close();
+    settle();
+    permits_.clear();
+    EXPECT_EQ(limits_.stalled(later), 0u);
+}
+
 /// A breaker that waits for a probe as soon as it has opened.
 class ProbeTest : public testing::Test {
 protected:
@@ -245,6 +287,17 @@ TEST_F(ProbeTest, OneJobAtATimeTriesAProviderThatRefusedTheApplication)
     probe->succeeded();
     EXPECT_TRUE(enter("ben"));
     EXPECT_TRUE(limits_.awaiting_probe(Limits::Clock::now()).empty());
+}
+
+TEST_F(ProbeTest, WhoseProbeFailedIsToldUntilOneSucceeds)
+{
+    enter("ann")->failed(rejected());
+    EXPECT_EQ(limits_.failed_probes(), std::vector<std::string>{"ann/zoom"});
+    enter("ben")->succeeded();
+    EXPECT_TRUE(limits_.failed_probes().empty());
+    enter("ann")->failed(rejected());
+    limits_.forget_failed_probes();
+    EXPECT_TRUE(limits_.failed_probes().empty());
 }
 
 TEST_F(ProbeTest, AProbeThatEndsWithoutAskingIsFollowedByAnother)

@@ -25,6 +25,9 @@ constexpr postgres::Statement claim_statement{
     "age_ms, floor(extract(epoch from clock_timestamp()))::bigint as claimed_at "
     "from meetlink.claim($1, $2, $3::interval, $4::text[])"};
 
+/// Claims, those that have stalled included, in multiples of max_in_flight.
+constexpr std::size_t most_of_all = 4;
+
 /// How long a drained run waits for a provider's rate; a breaker that is open longer ends it.
 constexpr std::chrono::seconds patience{2};
 constexpr int attempts_of_a_drained_run = 5;
@@ -68,10 +71,16 @@ void Claimer::stop()
 
 std::size_t Claimer::room() const
 {
+    if (leases_.size() >= most_of_all * options_.max_in_flight) {
+        return 0;
+    }
+    // what has stalled costs memory only, and must not keep others waiting
+    const auto stalled = limits_.stalled(Clock::now());
+    const auto working = leases_.working() - std::min(stalled, leases_.working());
+    const auto all = leases_.size() - std::min(stalled, leases_.size());
     // what is being stored takes no room, as long as the database keeps up with it
-    const auto behind = leases_.size() - std::min(options_.max_in_flight, leases_.size());
-    return options_.max_in_flight -
-           std::min(options_.max_in_flight, std::max(leases_.working(), behind));
+    const auto behind = all - std::min(options_.max_in_flight, all);
+    return options_.max_in_flight - std::min(options_.max_in_flight, std::max(working, behind));
 }
 
 /// Room that is worth a statement: while there is more than can be taken, jobs end one by one.
@@ -116,7 +125,9 @@ asio::awaitable<bool> Claimer::wait_for_work()
         gathered =
             rung_ && room() > 0 ? std::min(gathered, now + gather) : Clock::time_point::max();
         const auto change = unfinished_ ? limits_.next_change(now) : Clock::time_point::max();
-        const auto next = std::min(change, gathered);
+        const auto stall =
+            unfinished_ && room() == 0 ? limits_.next_stall(now) : Clock::time_point::max();
+        const auto next = std::min({change, stall, gathered});
         if (options_.until_drained && leases_.size() == 0 && next > now + patience) {
             co_return false;
         }
@@ -143,7 +154,14 @@ asio::awaitable<Claimer::Taken> Claimer::claim()
         std::erase_if(skip, [&](const auto& key) {
             return std::find(probes.begin(), probes.end(), key) != probes.end();
         });
-        taken = co_await take(1, std::move(skip));
+        auto others = skip;
+        const auto failed = limits_.failed_probes();
+        others.insert(others.end(), failed.begin(), failed.end());
+        taken = co_await take(1, std::move(others));
+        if (taken && *taken == 0 && !failed.empty()) {
+            limits_.forget_failed_probes();
+            taken = co_await take(1, std::move(skip));
+        }
     }
     co_return taken;
 }

@@ -41,8 +41,11 @@ constexpr std::array table{
 
     Setting{"sidecar", "name", to<&Config::sidecar, &Sidecar::name>, "",
             "Name of this daemon in claims and heartbeats.", Rule::line},
-    Setting{"sidecar", "max_in_flight", to<&Config::sidecar, &Sidecar::max_in_flight>, "256",
-            "Most sessions worked on at a time.", Rule::any, 1, 10'000},
+    Setting{
+        "sidecar", "max_in_flight", to<&Config::sidecar, &Sidecar::max_in_flight>, "256",
+        "Most sessions worked on at a time, without those that a provider keeps waiting for more "
+        "than a second.",
+        Rule::any, 1, 10'000},
     Setting{"sidecar", "lease", to<&Config::sidecar, &Sidecar::lease>, "30s",
             "How long a claim holds without renewal; then another daemon takes over. At least 1.5 "
             "times http_timeout.",

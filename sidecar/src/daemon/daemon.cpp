@@ -46,10 +46,11 @@ postgres::Conninfo http_conninfo(const config::Config& config)
             .application_name = "meetlinkd http " + config.sidecar.name};
 }
 
-limits::ProviderLimits limits_of(const config::Provider& settings)
+limits::ProviderLimits limits_of(const config::Provider& settings, const config::Sidecar& sidecar)
 {
     return {.max_per_connection = settings.max_per_connection,
-            .max_per_second = settings.max_per_second};
+            .max_per_second = settings.max_per_second,
+            .max_stalled = static_cast<std::size_t>(sidecar.max_in_flight)};
 }
 
 void print(const postgres::Error& problem, std::string_view kind = "")
@@ -73,12 +74,12 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
       work_(executor_, "work", conninfo(config)),
       upkeep_(executor_, "upkeep", conninfo(config)),
       listen_(executor_, "listen", conninfo(config)),
-      http_(executor_,
-            {.ca_file = config.tls.ca_file, .connections_per_host = config.sidecar.max_in_flight}),
+      http_(executor_, {.ca_file = config.tls.ca_file,
+                        .connections_per_host = 2 * config.sidecar.max_in_flight}),
       cipher_(config.tokens.encryption_key, config.tokens.previous_keys),
       token_store_(upkeep_, registration_),
-      limits_(executor_,
-              {{"google_meet", limits_of(config.google)}, {"zoom", limits_of(config.zoom)}}),
+      limits_(executor_, {{"google_meet", limits_of(config.google, config.sidecar)},
+                          {"zoom", limits_of(config.zoom, config.sidecar)}}),
       listener_(listen_, work_, [this] { claimer_.ring(); }),
       claimer_(executor_, work_, registration_, limits_, leases_,
                {.max_in_flight = static_cast<std::size_t>(config.sidecar.max_in_flight),

@@ -52,10 +52,11 @@ public:
     }
 
     /// The provider failed in a way that other calls would share. True: the breaker has opened by it.
-    /// `for_all`: it would fail for every other call too, so one failure is enough.
-    bool failed(Clock::time_point now, bool for_all = false)
+    /// `for_all`: it would fail for every other call too, so one failure is enough. `same_caller`: as did
+    /// all failures before, which says nothing of others: together they count as one.
+    bool failed(Clock::time_point now, bool for_all = false, bool same_caller = false)
     {
-        ++failures_;
+        failures_ = same_caller ? 1 : failures_ + 1;
         if (opened_ ? !probing_ : !for_all && failures_ < settings_.threshold) {
             return false;  // a call from before it opened says nothing new
         }

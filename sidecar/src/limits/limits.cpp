@@ -29,6 +29,24 @@ bool rejects_the_application(Reason reason)
     return reason == Reason::client_rejected || reason == Reason::api_disabled;
 }
 
+namespace {
+
+using Times = std::list<Limits::Clock::time_point>;
+
+/// The first that has not stalled.
+Times::const_iterator first_fresh(const Times& times, Limits::Clock::time_point now)
+{
+    return std::find_if(times.begin(), times.end(),
+                        [now](auto since) { return since + stall_time > now; });
+}
+
+std::size_t count_stalled(const Times& times, Limits::Clock::time_point now)
+{
+    return static_cast<std::size_t>(std::distance(times.begin(), first_fresh(times, now)));
+}
+
+}  // namespace
+
 Limits::Limits(asio::any_io_executor executor, std::map<std::string, ProviderLimits> providers,
                CircuitBreaker::Settings breaker)
     : executor_(executor), closing_(executor)
@@ -48,16 +66,30 @@ asio::awaitable<std::optional<Limits::Permit>> Limits::enter(token::ConnectionKe
     {
         struct Waiting {
             int& count;
-            explicit Waiting(int& waiting) : count(waiting) { ++count; }
-            ~Waiting() { --count; }
+            Times& times;
+            Times::iterator since;
+            Waiting(int& waiting, Times& all)
+                : count(waiting), times(all), since(all.insert(all.end(), Clock::now()))
+            {
+                ++count;
+            }
+            Waiting(const Waiting&) = delete;
+            Waiting& operator=(const Waiting&) = delete;
+            ~Waiting()
+            {
+                --count;
+                times.erase(since);
+            }
         };
-        const Waiting waiting{slots.waiting};
+        const Waiting waiting{slots.waiting, provider.waiting};
         while (!closed_ && slots.working >= provider.limits.max_per_connection) {
             co_await slots.freed.wait();
         }
         ++slots.working;
     }
-    std::optional<Permit> permit{std::in_place, *this, key};  // from here on it gives the slot back
+    const auto since = provider.calling.insert(provider.calling.end(), Clock::now());
+    // from here on it gives the slot back
+    std::optional<Permit> permit{std::in_place, *this, key, since};
     const bool is_probe = provider.breaker.state(Clock::now()) == CircuitBreaker::State::half_open;
     if (closed_ || !provider.breaker.admit(Clock::now())) {
         permit->not_admitted();
@@ -86,13 +118,15 @@ Limits::Permit::~Permit()
     if (!reported_) {
         limits_->providers_.at(key_.provider).breaker.abandoned();
     }
-    limits_->leave(key_);
+    limits_->leave(key_, since_);
 }
 
 void Limits::Permit::succeeded()
 {
     reported_ = true;
-    if (limits_->providers_.at(key_.provider).breaker.succeeded()) {
+    auto& provider = limits_->providers_.at(key_.provider);
+    provider.failing.clear();
+    if (provider.breaker.succeeded()) {
         log::info("breaker_closed", "the provider works again", {{"provider", key_.provider}});
     }
 }
@@ -107,7 +141,9 @@ void Limits::Permit::failed(const Failure& failure)
     auto& provider = limits_->providers_.at(key_.provider);
     auto& breaker = provider.breaker;
     const bool was_closed = breaker.state(Clock::now()) == CircuitBreaker::State::closed;
-    if (breaker.failed(Clock::now(), rejects_the_application(failure.reason))) {
+    provider.failing.insert(key_.text());
+    if (breaker.failed(Clock::now(), rejects_the_application(failure.reason),
+                       provider.failing.size() == 1)) {
         provider.opened_at = was_closed ? Clock::now() : provider.opened_at;
         provider.why = code(failure.reason);
         log::warning("breaker_opened", "the provider fails, one job at a time will try it",
@@ -118,8 +154,9 @@ void Limits::Permit::failed(const Failure& failure)
     }
 }
 
-void Limits::leave(const token::ConnectionKey& key)
+void Limits::leave(const token::ConnectionKey& key, Permit::Since since)
 {
+    providers_.at(key.provider).calling.erase(since);
     const auto found = connections_.find(key);
     --found->second.working;
     found->second.freed.notify_all();
@@ -136,7 +173,8 @@ std::vector<std::string> Limits::skip(Clock::time_point now)
     std::vector<std::string> keys;
     for (auto& [name, provider] : providers_) {
         if (provider.breaker.state(now) != CircuitBreaker::State::closed ||
-            provider.bucket.available(now) == 0) {
+            provider.bucket.available(now) == 0 ||
+            count_stalled(provider.calling, now) >= provider.limits.max_stalled) {
             keys.push_back("/" + name);
         }
     }
@@ -147,6 +185,43 @@ std::vector<std::string> Limits::skip(Clock::time_point now)
         }
     }
     return keys;
+}
+
+std::vector<std::string> Limits::failed_probes() const
+{
+    std::vector<std::string> keys;
+    for (const auto& [name, provider] : providers_) {
+        keys.insert(keys.end(), provider.failing.begin(), provider.failing.end());
+    }
+    return keys;
+}
+
+void Limits::forget_failed_probes()
+{
+    for (auto& [name, provider] : providers_) {
+        provider.failing.clear();
+    }
+}
+
+std::size_t Limits::stalled(Clock::time_point now) const
+{
+    std::size_t count = 0;
+    for (const auto& [name, provider] : providers_) {
+        count += count_stalled(provider.waiting, now) + count_stalled(provider.calling, now);
+    }
+    return count;
+}
+
+Limits::Clock::time_point Limits::next_stall(Clock::time_point now) const
+{
+    auto next = Clock::time_point::max();
+    for (const auto& [name, provider] : providers_) {
+        for (const auto* times : {&provider.waiting, &provider.calling}) {
+            const auto fresh = first_fresh(*times, now);
+            next = fresh == times->end() ? next : std::min(next, *fresh + stall_time);
+        }
+    }
+    return next;
 }
 
 std::vector<std::string> Limits::awaiting_probe(Clock::time_point now) const

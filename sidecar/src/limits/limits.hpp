@@ -6,8 +6,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,9 +22,13 @@
 namespace meetlink::limits {
 
 struct ProviderLimits {
-    int max_per_connection = 1;  ///< jobs of one connection that may work at once, at least 1
-    double max_per_second = 1;   ///< jobs of the provider that may start, above 0
+    int max_per_connection = 1;     ///< jobs of one connection that may work at once, at least 1
+    double max_per_second = 1;      ///< jobs of the provider that may start, above 0
+    std::size_t max_stalled = 256;  ///< stalled calls from which on no more jobs are to be taken
 };
+
+/// A job that waits for its turn or its provider's answer for so long has stalled.
+constexpr std::chrono::milliseconds stall_time{1'000};
 
 /// Who may call which provider now: a semaphore per connection, and per provider a token bucket and a
 /// circuit breaker (DESIGN rule 10).
@@ -36,10 +42,15 @@ public:
     /// The right to work on one job; gives its slot back when it dies.
     class Permit {
     public:
-        Permit(Limits& limits, token::ConnectionKey key) : limits_(&limits), key_(std::move(key)) {}
+        using Since = std::list<Clock::time_point>::iterator;
+        Permit(Limits& limits, token::ConnectionKey key, Since since)
+            : limits_(&limits), key_(std::move(key)), since_(since)
+        {
+        }
         Permit(Permit&& other) noexcept
             : limits_(std::exchange(other.limits_, nullptr)),
               key_(std::move(other.key_)),
+              since_(other.since_),
               reported_(other.reported_)
         {
         }
@@ -55,6 +66,7 @@ public:
     private:
         Limits* limits_;
         token::ConnectionKey key_;
+        Since since_;
         bool reported_ = false;
     };
 
@@ -66,6 +78,14 @@ public:
     [[nodiscard]] std::vector<std::string> skip(Clock::time_point now);
     /// Of these, the providers whose breaker waits for one job as its probe.
     [[nodiscard]] std::vector<std::string> awaiting_probe(Clock::time_point now) const;
+    /// Connections whose probes have failed, as in skip(): another one's says more.
+    [[nodiscard]] std::vector<std::string> failed_probes() const;
+    /// There is no other one.
+    void forget_failed_probes();
+    /// How many jobs have stalled: they take no room that others could use (DESIGN rule 10).
+    [[nodiscard]] std::size_t stalled(Clock::time_point now) const;
+    /// When the next one will have; max() without one.
+    [[nodiscard]] Clock::time_point next_stall(Clock::time_point now) const;
     /// When time alone will shorten skip(); max() if it will not.
     [[nodiscard]] Clock::time_point next_change(Clock::time_point now);
     /// Called when a slot or a breaker has become free.
@@ -86,8 +106,12 @@ private:
         ProviderLimits limits;
         TokenBucket bucket;
         CircuitBreaker breaker;
-        Clock::time_point opened_at{};  ///< while it is open
-        std::string why;                ///< code of the last reason that kept it open
+        Clock::time_point opened_at{};    ///< while it is open
+        std::string why;                  ///< code of the last reason that kept it open
+        std::set<std::string> failing{};  ///< connections that failed since the last success
+        std::list<Clock::time_point>
+            waiting{};  ///< since when jobs wait to call it, the oldest first
+        std::list<Clock::time_point> calling{};  ///< likewise of those with a permit
     };
     struct Slots {
         explicit Slots(boost::asio::any_io_executor executor) : freed(executor) {}
@@ -96,7 +120,7 @@ private:
         Condition freed;
     };
 
-    void leave(const token::ConnectionKey& key);
+    void leave(const token::ConnectionKey& key, Permit::Since since);
 
     boost::asio::any_io_executor executor_;
     std::map<std::string, Provider, std::less<>> providers_;

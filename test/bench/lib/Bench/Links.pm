@@ -13,7 +13,8 @@ use Meetlink::Standin;
 use Meetlink::Wait qw(wait_until);
 
 my $people  = 500;
-my $key     = 'the key of the benchmark';
+our $key     = 'the key of the benchmark';
+our @ciphertexts;
 my $folder  = "$ENV{MEETLINK_BUILD}/bench";
 my $backlog = 20_000;
 
@@ -138,17 +139,19 @@ sub latency
 	return;
 }
 
+# Bookings become sessions: %options: rate (a second), each (of four clients), from (a query for the bookings' ids).
 sub book_steadily
 {
-	my ($server) = @_;
+	my ($server, %options) = @_;
+	my ($rate, $each, $from) = ($options{rate} // 200, $options{each} // 500, $options{from} // 'select id from bookings');
 	my $script = File::Temp->new(SUFFIX => '.sql');
 	print $script "with b as (delete from bookings_left where id = (select id from bookings_left limit 1 for update skip locked) returning id)
 		insert into sessions (booking_id, tutor_id, student_id, provider, scheduled_start_at, scheduled_end_at, duration_minutes, notes)
 		select k.id, k.tutor_id, k.student_id, 'zoom', k.confirmed_start_at, k.confirmed_end_at, 60, jsonb_build_object('xid', pg_current_xact_id()::xid::text)
 		from b join bookings k on k.id = b.id;";
 	close $script;
-	$server->sql('links', 'create table bookings_left as select id from bookings; vacuum analyze bookings_left');
-	my $output = qx($server->{bin}/pgbench -n -M prepared -c 4 -j 1 -R 200 -t 500 -f $script -h $server->{folder} -U postgres links 2>&1);
+	$server->sql('links', "create table bookings_left as $from; vacuum analyze bookings_left");
+	my $output = qx($server->{bin}/pgbench -n -M prepared -c 4 -j 1 -R $rate -t $each -f $script -h $server->{folder} -U postgres links 2>&1);
 	die "pgbench: $output" unless $output =~ /tps = /;
 	return;
 }
@@ -166,7 +169,6 @@ sub fresh
 	$standin->admin(POST => 'accounts', [
 		map { { provider => 'zoom', account => "tutor$_\@example.org", client_id => 'zoom-client', client_secret => 'zoom-secret',
 			access_token => "access-$_", refresh_token => "refresh-$_", expires_in => 86400, daily_limit => 0 } } 1 .. $people ]);
-	our @ciphertexts;
 	@ciphertexts = map { [ encrypt_cbc($key, "access-$_"), encrypt_cbc($key, "refresh-$_") ] } 1 .. $people unless @ciphertexts;
 	my $n = 0;
 	$server->sql('links', 'create temp table t (n int, access text, refresh text);
