@@ -21,6 +21,7 @@ sub new
 	my $self = bless {}, $class;
 	$self->{folder} = $PostgreSQL::Test::Utils::tmp_check . '/world';
 	mkdir $self->{folder};
+	unlink glob "$self->{folder}/*.log";    # of the test before: all of a run share the folder
 
 	my $node = $self->{node} = PostgreSQL::Test::Cluster->new('main');
 	$node->init;
