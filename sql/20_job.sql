@@ -107,11 +107,13 @@ create table meetlink.daemon (
     heartbeat_at  timestamptz not null default clock_timestamp(),
     in_flight     integer not null default 0,
     heard_at      timestamptz,
-    breakers      jsonb not null default '[]'
+    breakers      jsonb not null default '[]',
+    providers     text[]
 );
 
 comment on table meetlink.daemon is 'Daemons and their heartbeats (private; see meetlink.health()).';
 comment on column meetlink.daemon.heard_at is 'When the last probe came back to its listener: notifications arrive.';
+comment on column meetlink.daemon.providers is 'Whose client id and secret its configuration has; null: not known.';
 comment on column meetlink.daemon.breakers is 'Open circuit breakers: array of {provider, reason, open_s, retry_in_s}.';
 
 -- One refresher per connection: a lease, and how the last refresh went.
@@ -129,6 +131,7 @@ create table meetlink.refresh (
     asked_with         bigint,
     lost_with          bigint,
     token_print        bigint,
+    foreseen           text references meetlink.reason (code),
     primary key (owner_id, provider),
     constraint refresh_lease check ((held_by is null) = (lease_until is null))
 );
@@ -142,6 +145,8 @@ comment on column meetlink.refresh.lost_with is
     'Fingerprint of a connection whose refresh was asked for without a known answer: its refresh token may be used up.';
 comment on column meetlink.refresh.token_print is
     'Fingerprint of the refresh token that the outcome and refresh_expires_at are about: they say nothing of another one.';
+comment on column meetlink.refresh.foreseen is
+    'What creating a meeting with these tokens will fail for, as the scopes in the provider''s last answer say (PROVIDERS.md 1.1, 2.2).';
 comment on column meetlink.refresh.refresh_expires_at is
     'When the refresh token dies, as far as the provider''s last answer said (PROVIDERS.md 1.1, refresh_token_expires_in).';
 

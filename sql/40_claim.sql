@@ -1,16 +1,16 @@
 -- Claiming: a daemon takes due jobs for a bounded lease, the nearest session first.
 
--- A daemon's first call. Raises ML001 or ML003 when there is nothing it could work on.
+-- A daemon's first call; providers: whose client id and secret it has. Raises ML001 or ML003 when there is nothing it could work on.
 -- Claims of an earlier process of the same name are taken back at once when its database session is
 -- gone; jobs that wait for the operator are tried again, since a start follows a changed configuration.
-create function meetlink.register_daemon(name text, version text)
+create function meetlink.register_daemon(name text, version text, providers text[] default null)
 returns table (daemon_id bigint, released integer, tenant text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$
 begin
     perform meetlink.require_attachment();
-    insert into meetlink.daemon (name, version, backend_pid, backend_start)
-    select register_daemon.name, register_daemon.version, pg_backend_pid(), a.backend_start
+    insert into meetlink.daemon (name, version, backend_pid, backend_start, providers)
+    select register_daemon.name, register_daemon.version, pg_backend_pid(), a.backend_start, register_daemon.providers
     from pg_stat_get_activity(pg_backend_pid()) a
     returning id into daemon_id;
     released := meetlink.rescue(daemon_id);

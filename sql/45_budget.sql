@@ -106,6 +106,36 @@ begin
 end
 $$;
 
+-- What attempts did not use of the budget is offered to as many as wait for the next day: they may be of an account
+-- that no request can be sent for, and whose owner must be told so.
+create function meetlink.offer_unused_budget(outcomes jsonb, held meetlink.job[]) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
+    with unused as (
+        select j.owner_id, j.provider, count(*) as requests
+        from jsonb_to_recordset(outcomes) as o(claim_id bigint, writes integer)
+        join unnest(held) j on j.claim_id = o.claim_id
+        join meetlink.daily_budget b on b.provider = j.provider
+        where o.writes = 0
+        group by 1, 2
+    ), offered as (
+        select w.session_id
+        from unused u
+        cross join lateral (
+            select j.session_id from meetlink.job j
+            where j.owner_id = u.owner_id and j.provider = u.provider
+              and j.state = 'waiting' and j.reason = 'daily_limit' and j.stage = 'claim'
+            order by j.starts_at limit u.requests for update skip locked) w
+    )
+    update meetlink.job j set state = 'due', due_at = clock_timestamp()
+    from offered o where j.session_id = o.session_id;
+    if found then
+        perform meetlink.ring();
+    end if;
+end
+$$;
+
 create function meetlink.prune_budget() returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as
 $$

@@ -57,17 +57,19 @@ $$
         last_at = case when r.token_print is not distinct from ask_with.token_print then r.last_at end,
         last_reason = case when r.token_print is not distinct from ask_with.token_print then r.last_reason end,
         last_detail = case when r.token_print is not distinct from ask_with.token_print then r.last_detail end,
-        refresh_expires_at = case when r.token_print is not distinct from ask_with.token_print then r.refresh_expires_at end
+        refresh_expires_at = case when r.token_print is not distinct from ask_with.token_print then r.refresh_expires_at end,
+        foreseen = case when r.token_print is not distinct from ask_with.token_print then r.foreseen end
     where r.owner_id = ask_with.owner_id and r.provider = ask_with.provider and r.fence = ask_with.fence
     returning coalesce(r.lost_with = ask_with.connection_print, false)
 $$;
 
 -- The outcome of a refresh (null reason: it succeeded), and the end of its lease. False: the lease was no
 -- longer this daemon's. Whether the provider accepts the application's secret is learnt here. A success says when the
--- refresh token dies, or by its silence that it has no fixed end; token_print: which one is stored from now on.
+-- refresh token dies, or by its silence that it has no fixed end; token_print: which one is stored from now on;
+-- foreseen: the reason for which no meeting can be made with it, if there is one.
 create function meetlink.finish_refresh(
     daemon_id bigint, owner_id text, provider text, fence bigint, reason text, detail text, refresh_expires_in interval,
-    answer_lost boolean default false, token_print bigint default null)
+    answer_lost boolean default false, token_print bigint default null, foreseen text default null)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
@@ -86,7 +88,9 @@ begin
         last_reason = known_reason, last_detail = finish_refresh.detail,
         refresh_expires_at = case when finish_refresh.reason is null then clock_timestamp() + refresh_expires_in
                                   else r.refresh_expires_at end,
-        token_print = coalesce(finish_refresh.token_print, r.token_print)
+        token_print = coalesce(finish_refresh.token_print, r.token_print),
+        foreseen = case when finish_refresh.reason is null then (select k.code from meetlink.reason k where k.code = finish_refresh.foreseen)
+                        else r.foreseen end
     where r.owner_id = finish_refresh.owner_id and r.provider = finish_refresh.provider
       and r.held_by = daemon_id and r.fence = finish_refresh.fence;
     if not found then
@@ -121,7 +125,8 @@ $$;
 -- refresh token that still works, once the provider has rotated it. As long as nobody stored another one it
 -- becomes the current refresher again, and the fence of whoever took the lease meanwhile is void (rule 4).
 create function meetlink.retake_refresh(
-    daemon_id bigint, owner_id text, provider text, fence bigint, refresh_expires_in interval, token_print bigint)
+    daemon_id bigint, owner_id text, provider text, fence bigint, refresh_expires_in interval, token_print bigint,
+    foreseen text)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
@@ -134,7 +139,7 @@ begin
       and r.fence > retake_refresh.fence
     returning r.fence into taken;
     return found and meetlink.finish_refresh(daemon_id, owner_id, provider, taken, null, null, refresh_expires_in,
-                                               token_print => retake_refresh.token_print);
+                                               token_print => retake_refresh.token_print, foreseen => retake_refresh.foreseen);
 end
 $$;
 
@@ -142,7 +147,7 @@ $$;
 -- If somebody else stored others meanwhile, those win and are returned with stored = false.
 create function meetlink.store_tokens(
     daemon_id bigint, owner_id text, provider text, fence bigint, was_access text, was_refresh text,
-    access text, refresh text, expires_at_in interval, refresh_expires_in interval)
+    access text, refresh text, expires_at_in interval, refresh_expires_in interval, foreseen text default null)
 returns table (stored boolean, access_token text, refresh_token text, token_expires_at timestamptz,
                connection_usable boolean, connection_print bigint)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
@@ -153,13 +158,14 @@ begin
     if current_setting('synchronous_commit') in ('off', 'local') then
         perform set_config('synchronous_commit', 'on', true);
     end if;
-    stored := meetlink.finish_refresh(daemon_id, owner_id, provider, fence, null, null, refresh_expires_in, token_print => token_print);
+    stored := meetlink.finish_refresh(daemon_id, owner_id, provider, fence, null, null, refresh_expires_in,
+                                      token_print => token_print, foreseen => foreseen);
     if not stored and refresh is distinct from was_refresh
        and exists (select from meetlink.connection k
                    where k.owner = meetlink.owner_key(store_tokens.owner_id) and k.provider = store_tokens.provider
                      and k.usable and k.access_token is not distinct from was_access
                      and k.refresh_token is not distinct from was_refresh) then
-        stored := meetlink.retake_refresh(daemon_id, owner_id, provider, fence, refresh_expires_in, token_print);
+        stored := meetlink.retake_refresh(daemon_id, owner_id, provider, fence, refresh_expires_in, token_print, foreseen);
     end if;
     stored := stored
               and meetlink.write_tokens(owner_id, provider, was_access, was_refresh, access, refresh,

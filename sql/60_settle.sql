@@ -208,5 +208,8 @@ begin
     where j.outcome_unknown and j.owner_id is not null and j.provider is not null
       and verdicts -> j.claim_id::text ->> 'verdict' = 'written';
     perform meetlink.judge_providers(outcomes, held);
+    if outcomes @? '$[*] ? (@.writes == 0)' then
+        perform meetlink.offer_unused_budget(outcomes, held);
+    end if;
 end
 $$;

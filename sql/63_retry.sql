@@ -27,6 +27,17 @@ $$
                      and d.version = (select e.extversion from pg_extension e where e.extname = 'meetlink'))
 $$;
 
+-- Whose meetings the daemons that are alive can make; null: there is none, or it does not say.
+create function meetlink.served_providers() returns text[]
+language sql stable security definer set search_path = pg_catalog, pg_temp as
+$$
+    select case when bool_and(d.providers is not null)
+                then array(select distinct p from meetlink.daemon a, unnest(a.providers) p
+                           where a.heartbeat_at > clock_timestamp() - interval '30 seconds') end
+    from meetlink.daemon d
+    where d.heartbeat_at > clock_timestamp() - interval '30 seconds'
+$$;
+
 -- A key as text, in the form in which the job table knows it; null if it cannot be one of the user's type.
 create function meetlink.normal_key(key text, key_type text) returns text
 language plpgsql immutable set search_path = pg_catalog, pg_temp as

@@ -52,7 +52,7 @@ begin
     if table_owner <> current_user then  -- the extension's owner has it all, and must keep it
         execute format('grant usage on schema meetlink to %I', table_owner);
         execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block to %I', table_owner);
-        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive() to %I', table_owner);
+        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive(), meetlink.served_providers() to %I', table_owner);
     end if;
 end
 $$;
@@ -67,7 +67,7 @@ begin
             execute format('revoke usage on schema meetlink from %I', table_owner);
         end if;
         execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block from %I', table_owner);
-        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive() from %I', table_owner);
+        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive(), meetlink.served_providers() from %I', table_owner);
     end if;
 end
 $$;

@@ -96,8 +96,9 @@ begin
                         when coalesce(c.refresh_token, '') = '' and (c.expires_at is null or c.expires_at < s.starts_at) then 'token_missing'
                         -- until it has been idle for so long, a daemon uses it once more
                         when d.dies_at < now() or t.told and d.dies_at < s.starts_at then 'grant_revoked'
-                        else coalesce(case when j.state = 'blocked' then j.reason end, l.of_connection, b.reason, p.reason,
-                                      (select 'no_daemon' where not meetlink.daemon_alive())) end as reason
+                        else coalesce(case when j.state = 'blocked' then j.reason end, l.of_connection, f.foreseen, b.reason, p.reason,
+                                      (select 'no_daemon' where not meetlink.daemon_alive()),
+                                      case when s.provider <> all (v.served) then 'provider_not_configured' end) end as reason
             from meetlink.unlinked s
             left join meetlink.job j on j.session_id = s.id::text
             {connection}
@@ -108,6 +109,7 @@ begin
             left join (
                 select a.provider, min(a.of_provider) as reason
                 from blocked a group by a.provider) p on p.provider = s.provider
+            cross join (select (select meetlink.served_providers()) as served) v
             where s.starts_at > now()) o
         where o.reason is not null
         $sql$, jsonb_build_object('connection', connection, 'refresh', meetlink.join_refresh()));

@@ -61,6 +61,7 @@ begin
         left join meetlink.reason r on r.code =
             case when not c.usable then coalesce(k.code, 'connection_inactive')
                  when j.reason is not null then j.reason
+                 when f.foreseen is not null then f.foreseen
                  when f.last_at < u.used_at or k.code is not null then null
                  else f.last_reason end
         order by hurts_at nulls last, c.usable, c.expires_at

@@ -10,7 +10,7 @@ grant execute on function meetlink.over_at(timestamptz, timestamptz) to meetlink
 -- The daemon's work, in the order in which a row travels.
 grant execute on function
     meetlink.require_attachment(),
-    meetlink.register_daemon(text, text),
+    meetlink.register_daemon(text, text, text[]),
     meetlink.unregister_daemon(bigint),
     meetlink.claim(bigint, integer, interval, text[]),
     meetlink.claim_jobs(bigint, integer, interval, text[]),
@@ -19,10 +19,10 @@ grant execute on function
     meetlink.renew(bigint, bigint[], interval),
     meetlink.begin_refresh(bigint, text, text, interval),
     meetlink.take_refresh_lease(bigint, text, text, interval),
-    meetlink.store_tokens(bigint, text, text, bigint, text, text, text, text, interval, interval),
+    meetlink.store_tokens(bigint, text, text, bigint, text, text, text, text, interval, interval, text),
     meetlink.end_refresh(bigint, text, text, bigint, text, text, boolean),
-    meetlink.finish_refresh(bigint, text, text, bigint, text, text, interval, boolean, bigint),
-    meetlink.ask_with(text, text, bigint, bigint, bigint), meetlink.retake_refresh(bigint, text, text, bigint, interval, bigint),
+    meetlink.finish_refresh(bigint, text, text, bigint, text, text, interval, boolean, bigint, text),
+    meetlink.ask_with(text, text, bigint, bigint, bigint), meetlink.retake_refresh(bigint, text, text, bigint, interval, bigint, text),
     meetlink.disconnect(bigint, text, text, bigint, text, text, text, text),
     meetlink.block_jobs(text, text, text, text, bigint),
     meetlink.release_refresh(bigint, text, text, bigint, bigint),
@@ -54,7 +54,7 @@ grant execute on function
     meetlink.retry_stuck(text, text, text, integer),
     meetlink.health(),
     meetlink.explain(text), meetlink.explain(uuid), meetlink.explain(bigint),
-    meetlink.utc(timestamptz), meetlink.ms(jsonb, text), meetlink.daemon_name(bigint), meetlink.own_key(text), meetlink.job_of(text), meetlink.blocked_at(meetlink.job), meetlink.daemon_alive(),
+    meetlink.utc(timestamptz), meetlink.ms(jsonb, text), meetlink.daemon_name(bigint), meetlink.own_key(text), meetlink.job_of(text), meetlink.blocked_at(meetlink.job), meetlink.daemon_alive(), meetlink.served_providers(),
     meetlink.forecast(interval)
 to meetlink_operator;
 

@@ -39,6 +39,8 @@ expires($busy, '-47 days');
 expires($_, '8 minutes') for $later, $nobody;
 expires($_, '8 minutes') for $linked, $google, $stuck;
 expires($idle, '-61 days');
+my $narrow = $world->tutor(name => 'Narrow', account_options => { scope => 'user:read:user meeting:read:meeting' });
+expires($narrow, '-61 days');
 
 wait_until('they are refreshed', sub { lasts($linked) && lasts($google) && lasts($stuck) && lasts($idle) }, 120);
 is(calls($linked), 1, 'an owner with a session in 50 minutes: refreshed once, eight minutes before the token would have expired');
@@ -49,6 +51,12 @@ is(calls($busy),   0, 'after 47 days it is too early: each connection has a time
 is(calls($_),      0, "not for $_->{name}") for $later, $nobody;
 is(calls($fresh),  0, 'nor one whose token is fresh');
 is(scalar @{ $world->standin->requests(operation => 'create', account => $linked->{account})->{requests} }, 1, 'no meeting was asked for by that');
+
+wait_until('the connection that lacks a scope is refreshed', sub { lasts($narrow) }, 120);
+is($world->sql("select reason || ' ' || acts from meetlink.connection_health where owner = '" . $narrow->id . "'"), 'app_scope_missing operator', 'what the scopes in the answer foresee is told before any session is booked');
+is($world->sql('select count(*) from meetlink.connection_health where reason is not null and owner not in (' . join(', ', map { "'" . $_->id . "'" } $narrow, $stuck) . ')'), '0', 'and only there');
+$world->wait_for_job($narrow->book, 'blocked', 'app_scope_missing');
+pass('the provider says the same when it is asked');
 
 # a token that is refreshed ahead is the one that is used
 $world->standin->fault(provider => 'zoom', operation => 'token', effect => 'zoom.token.503', times => 'forever');

@@ -74,5 +74,23 @@ select meetlink.claim(:daemon, 1, '1 minute') \g /dev/null
 alter table public.sessions add constraint no_links check (join_url is null) not valid;
 select is(settled(:daemon, outcome(401, 'linked', '{"writes": 3}')), 'rejected', 'a link that the table refuses');
 select is(used(), 3::bigint, 'counts the requests that it took');
+alter table public.sessions drop constraint no_links;
+
+-- an account that no request can be sent for: all its sessions learn why, and none waits for tomorrow
+delete from public.sessions;
+update meetlink.daily_use set used = 0;
+delete from public.tutor_video_provider_connections where tutor_id = fixture.ada();
+select fixture.book(500 + n, ahead => interval '3 days' + n * interval '1 minute') from generate_series(1, 90) n \g /dev/null
+create function all_fail(daemon bigint) returns bigint language sql as
+$$
+    select count(*) from meetlink.settle(daemon, (
+        select jsonb_agg(outcome(right(c.session_id, 3)::integer, 'failed', '{"writes": 0, "reason": "no_connection", "stage": "claim"}'))
+        from meetlink.claim(daemon, 100, '1 minute') c))
+$$;
+select is(all_fail(:daemon), 80::bigint, 'the budget holds ten back, although nothing is sent');
+select is(states(), 'zoom blocked no_connection 80, zoom due daily_limit 10', 'what was not sent is offered to them');
+select is(all_fail(:daemon), 10::bigint, 'they are tried');
+select is(states(), 'zoom blocked no_connection 90', 'and wait for what the others wait for');
+select is(used(), 0::bigint, 'nothing was sent');
 
 select * from finish();

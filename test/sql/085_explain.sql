@@ -164,6 +164,12 @@ select is(will_fail(), '1 grant_revoked tutor, 2 grant_revoked tutor', 'one that
 update public.tutor_video_provider_connections set token_expires_at = now(), refresh_token_encrypted = '';
 select is(will_fail(), '1 token_missing tutor, 2 token_missing tutor', 'an empty refresh token is none');
 select fixture.connect(fixture.ada()) \g /dev/null
+insert into meetlink.refresh (owner_id, provider, foreseen, token_print) select owner::text, provider, 'scope_missing', token_print from meetlink.connection;
+select is(will_fail(), '1 scope_missing tutor, 2 scope_missing tutor', 'a scope that the answer to the last refresh did not name, before any attempt');
+select is((select reason || ' ' || acts from meetlink.connection_health where provider = 'zoom'), 'scope_missing tutor', 'which the state of the connection says, too');
+select fixture.connect(fixture.ada(), tokens => 'consented') \g /dev/null
+select is(will_fail(), '', 'a new consent is another matter');
+delete from meetlink.refresh;
 update meetlink.job set state = 'blocked', reason = 'scope_missing' where session_id = fixture.session(2)::text;
 select is(will_fail(), '1 scope_missing tutor, 2 scope_missing tutor', 'a missing scope that stopped another session of the tutor');
 update meetlink.job set reason = 'hosting_not_allowed' where session_id = fixture.session(2)::text;
@@ -184,6 +190,13 @@ select is(will_fail('2 days'), '1 connection_inactive tutor', 'what a daemon cou
 update public.tutor_video_provider_connections set is_active = true;
 update meetlink.daemon set heartbeat_at = now() + interval '1 hour';
 select is(will_fail(), '', 'one is running again');
+update meetlink.daemon set providers = '{google_meet}';
+select is(will_fail(), '1 provider_not_configured operator, 2 provider_not_configured operator', 'no daemon that is alive has the secret of this provider');
+insert into meetlink.daemon (name, version, backend_pid, backend_start, heartbeat_at, providers) values ('two', 'any', 1, now(), now() + interval '1 hour', '{zoom}');
+select is(will_fail(), '', 'another one has');
+update meetlink.daemon set heartbeat_at = now() - interval '31 seconds' where name = 'two';
+select is(will_fail('2 days'), '1 provider_not_configured operator', 'unless it is gone');
+update meetlink.daemon set providers = '{google_meet,zoom}';
 alter table public.sessions drop constraint sessions_provider_check;
 update public.sessions set provider = 'teams' where id = fixture.session(1);
 update public.sessions set scheduled_end_at = scheduled_start_at where id = fixture.session(2);

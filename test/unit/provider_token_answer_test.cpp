@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "provider/answer.hpp"
 #include "provider_script.hpp"
 
@@ -10,9 +12,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::array<std::string_view, 2> wanted{"meeting:write", "meeting:write:meeting"};
+
 std::optional<Tokens> read(const std::string& body)
 {
-    return read_tokens(test::response(200, body));
+    return read_tokens(test::response(200, body), {wanted, Reason::scope_missing});
 }
 
 TEST(TokenAnswer, OddLivesBecomeAnHour)
@@ -23,6 +27,21 @@ TEST(TokenAnswer, OddLivesBecomeAnHour)
         EXPECT_EQ(tokens->expires_in, 1h) << life;
     }
     EXPECT_EQ(read(R"({"access_token":"a"})")->expires_in, 1h);
+}
+
+TEST(TokenAnswer, ScopesThatLackWhatIsNeededForeseeTheFailure)
+{
+    const auto foreseen = [](const std::string& scope) {
+        return read(R"({"access_token":"a","scope":)" + scope + "}")->foreseen;
+    };
+    EXPECT_EQ(foreseen(R"("user:read meeting:read")"), Reason::scope_missing);
+    EXPECT_EQ(foreseen(R"("meeting:write:invite_links")"), Reason::scope_missing) << "whole words";
+    EXPECT_EQ(foreseen(R"("meeting:write")"), std::nullopt);
+    EXPECT_EQ(foreseen(R"("user:read  meeting:write:meeting x")"), std::nullopt) << "any will do";
+    for (const char* untold : {R"("")", "null", "[]", "7"}) {
+        EXPECT_EQ(foreseen(untold), std::nullopt) << untold << ": nothing is known";
+    }
+    EXPECT_EQ(read(R"({"access_token":"a"})")->foreseen, std::nullopt);
 }
 
 TEST(TokenAnswer, LivesInOtherNotationsCount)

@@ -358,7 +358,13 @@ asio::awaitable<std::optional<postgres::Error>> Daemon::begin_work(postgres::Con
     if (registration_.daemon_id == 0) {
         // beside a daemon that serves under this name: it must not be taken for its successor
         const auto name = config_.sidecar.name + (mode_ == Mode::reencrypt ? " --reencrypt" : "");
-        co_return co_await register_daemon(connection, name, registration_);
+        std::vector<std::string> configured;
+        for (const auto& [provider, one] : providers_) {
+            if (one->configured()) {
+                configured.push_back(provider);
+            }
+        }
+        co_return co_await register_daemon(connection, name, configured, registration_);
     }
     co_return std::nullopt;
 }

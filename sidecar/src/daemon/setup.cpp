@@ -35,7 +35,8 @@ constexpr Statement attachment_statement{"setup_attachment",
                                          "select 1 from meetlink.require_attachment()"};
 
 constexpr Statement register_statement{
-    "register_daemon", "select daemon_id, released, tenant from meetlink.register_daemon($1, $2)"};
+    "register_daemon",
+    "select daemon_id, released, tenant from meetlink.register_daemon($1, $2, $3)"};
 
 constexpr Statement unregister_statement{"unregister_daemon",
                                          "select meetlink.unregister_daemon($1)"};
@@ -123,9 +124,12 @@ asio::awaitable<std::optional<Error>> find_gateway_problem(asio::any_io_executor
 }
 
 asio::awaitable<std::optional<Error>> register_daemon(postgres::Connection& connection,
-                                                      std::string name, Registration& registration)
+                                                      std::string name,
+                                                      std::vector<std::string> providers,
+                                                      Registration& registration)
 {
-    std::vector<postgres::Parameter> parameters{name, std::string{version}};
+    std::vector<postgres::Parameter> parameters{name, std::string{version},
+                                                postgres::array_literal(providers)};
     const auto answer = co_await connection.query(register_statement, std::move(parameters));
     if (!answer) {
         co_return answer.error();

@@ -21,9 +21,10 @@ namespace meetlink::daemon {
 [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> find_gateway_problem(
     boost::asio::any_io_executor executor, postgres::Conninfo conninfo);
 
-/// Makes this process known; fills `registration`.
+/// Makes this process known, and for whose meetings it is configured; fills `registration`.
 [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> register_daemon(
-    postgres::Connection& connection, std::string name, Registration& registration);
+    postgres::Connection& connection, std::string name, std::vector<std::string> providers,
+    Registration& registration);
 
 /// Tells the database that this process ends; an error has been logged.
 [[nodiscard]] boost::asio::awaitable<void> unregister(postgres::Session& session,

@@ -10,7 +10,6 @@
 #include "provider/answer.hpp"
 #include "provider/google_requests.hpp"
 #include "provider/link_check.hpp"
-#include "provider/token_answer.hpp"
 
 namespace meetlink::provider {
 namespace {
@@ -230,7 +229,7 @@ asio::awaitable<Result<Tokens>> Google::refresh(const Secret& refresh_token)
     http::Request request = google::refresh(settings(), refresh_token);
     const http::Response answer = co_await send(std::move(request));
     if (succeeded(answer)) {
-        if (auto tokens = read_tokens(answer)) {
+        if (auto tokens = google::read_tokens(answer)) {
             co_return std::move(*tokens);
         }
     }

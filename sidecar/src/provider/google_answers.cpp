@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "provider/answer.hpp"
+#include "provider/token_answer.hpp"
 
 namespace meetlink::provider::google {
 namespace {
@@ -19,6 +20,14 @@ struct Row {
     std::string_view words;  ///< part of its message, in any case
     Reason reason;
     bool refresh_may_help = false;
+};
+
+// PROVIDERS.md 1.1. Users can untick single scopes on the consent screen. calendar.app.created is not here: with it
+// the calendar that meetlink writes to cannot be written.
+constexpr std::array<std::string_view, 3> insert_scopes{
+    "https://www.googleapis.com/auth/calendar",
+    "https://www.googleapis.com/auth/calendar.events",
+    "https://www.googleapis.com/auth/calendar.events.owned",
 };
 
 // PROVIDERS.md 1.8. The first row that fits counts, so what is specific stands above what is generic:
@@ -217,6 +226,11 @@ bool is_duplicate(const http::Response& response)
 Failure api_failure(const http::Response& response, Stage stage)
 {
     return classify(response, stage, api_rows, &said_by_api);
+}
+
+std::optional<Tokens> read_tokens(const http::Response& response)
+{
+    return provider::read_tokens(response, {insert_scopes, Reason::scope_missing});
 }
 
 Failure token_failure(const http::Response& response)

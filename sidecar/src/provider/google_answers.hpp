@@ -7,6 +7,7 @@
 
 #include "failure.hpp"
 #include "http/message.hpp"
+#include "provider/provider.hpp"
 
 /// What Google's answers mean (PROVIDERS.md 1.1, 1.3, 1.4, 1.8). Nothing here throws, whatever the body.
 namespace meetlink::provider::google {
@@ -39,6 +40,9 @@ struct Event {
 
 /// Why a Calendar request failed.
 [[nodiscard]] Failure api_failure(const http::Response& response, Stage stage);
+
+/// The tokens of a 2xx; nothing when there are none.
+[[nodiscard]] std::optional<Tokens> read_tokens(const http::Response& response);
 
 /// Why a refresh failed; also for a 2xx without tokens.
 [[nodiscard]] Failure token_failure(const http::Response& response);

@@ -53,6 +53,7 @@ struct Tokens {
     std::optional<Secret> refresh_token;  ///< absent: keep the stored one (PROVIDERS.md 1.1)
     std::chrono::seconds expires_in{};    ///< always positive; a default when the answer lacks it
     std::optional<std::chrono::seconds> refresh_expires_in;  ///< Google "testing" apps
+    std::optional<Reason> foreseen;  ///< why no meeting can be made with them: a scope is missing
 };
 
 /// One meeting provider: stateless translation between meetlink's words and one provider's API

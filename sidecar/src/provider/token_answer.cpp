@@ -27,9 +27,22 @@ bool usable(std::string_view token)
            std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
+/// `scopes` is separated by spaces (RFC 6749 section 3.3).
+bool has_any(std::string_view scopes, std::span<const std::string_view> wanted)
+{
+    while (!scopes.empty()) {
+        const auto end = std::min(scopes.find(' '), scopes.size());
+        if (std::ranges::find(wanted, scopes.substr(0, end)) != wanted.end()) {
+            return true;
+        }
+        scopes.remove_prefix(std::min(end + 1, scopes.size()));
+    }
+    return false;
+}
+
 }  // namespace
 
-std::optional<Tokens> read_tokens(const http::Response& response)
+std::optional<Tokens> read_tokens(const http::Response& response, const NeededScope& needed)
 {
     auto json = parse_json(response.body);
     if (!json) {
@@ -51,6 +64,10 @@ std::optional<Tokens> read_tokens(const http::Response& response)
     }
     tokens.expires_in = life(*json, "expires_in").value_or(default_expires_in);
     tokens.refresh_expires_in = life(*json, "refresh_token_expires_in");
+    const std::string scopes = string_at(*json, {"scope"});
+    if (!scopes.empty() && !has_any(scopes, needed.any_of)) {
+        tokens.foreseen = needed.otherwise;
+    }
     return tokens;
 }
 

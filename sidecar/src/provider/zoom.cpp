@@ -8,7 +8,6 @@
 #include "http/url.hpp"
 #include "provider/answer.hpp"
 #include "provider/link_check.hpp"
-#include "provider/token_answer.hpp"
 #include "provider/zoom_requests.hpp"
 
 namespace meetlink::provider {
@@ -186,7 +185,7 @@ asio::awaitable<Result<Tokens>> Zoom::refresh(const Secret& refresh_token)
     http::Request request = zoom::refresh(settings(), refresh_token);
     const http::Response answer = co_await send(std::move(request));
     if (succeeded(answer)) {
-        if (auto tokens = read_tokens(answer)) {
+        if (auto tokens = zoom::read_tokens(answer)) {
             co_return std::move(*tokens);
         }
     }

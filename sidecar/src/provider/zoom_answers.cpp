@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "http/retry_after.hpp"
 #include "provider/answer.hpp"
+#include "provider/token_answer.hpp"
 
 namespace meetlink::provider::zoom {
 namespace {
@@ -19,6 +20,14 @@ struct Row {
     std::string_view words;  ///< part of the message, in any case
     Reason reason;
     bool refresh_may_help = false;
+};
+
+// PROVIDERS.md 2.2, granular and classic; a Zoom account administrator's application has the names with ":admin".
+constexpr std::array<std::string_view, 4> create_scopes{
+    "meeting:write:meeting",
+    "meeting:write",
+    "meeting:write:meeting:admin",
+    "meeting:write:admin",
 };
 
 // PROVIDERS.md 2.3 and the list of OAuth codes in 2.1. The code decides before the status, because
@@ -231,6 +240,11 @@ Failure api_failure(const http::Response& response, Stage stage)
         return std::move(*failure);
     }
     return failure_by_code(response, stage, said);
+}
+
+std::optional<Tokens> read_tokens(const http::Response& response)
+{
+    return provider::read_tokens(response, {create_scopes, Reason::app_scope_missing});
 }
 
 Failure token_failure(const http::Response& response)

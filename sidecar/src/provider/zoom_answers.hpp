@@ -8,6 +8,7 @@
 
 #include "failure.hpp"
 #include "http/message.hpp"
+#include "provider/provider.hpp"
 
 /// What Zoom's answers mean (PROVIDERS.md 2.1, 2.2, 2.3). Nothing here throws, whatever the body.
 /// start_url is a host's key: it is never read.
@@ -35,6 +36,9 @@ struct Page {
 
 /// Why an API request failed. A daily limit without a Retry-After is over at 00:00 UTC.
 [[nodiscard]] Failure api_failure(const http::Response& response, Stage stage);
+
+/// The tokens of a 2xx; nothing when there are none.
+[[nodiscard]] std::optional<Tokens> read_tokens(const http::Response& response);
 
 /// Why a refresh failed; also for a 2xx without tokens.
 [[nodiscard]] Failure token_failure(const http::Response& response);

@@ -21,7 +21,7 @@ constexpr Statement store_statement{
     "select stored, connection_usable, access_token, refresh_token, "
     "case when isfinite(token_expires_at) then floor(extract(epoch from token_expires_at))::bigint "
     "end as token_expires_at, connection_print "
-    "from meetlink.store_tokens($1, $2, $3, $4, $5, $6, $7, $8, $9::interval, $10::interval)"};
+    "from meetlink.store_tokens($1, $2, $3, $4, $5, $6, $7, $8, $9::interval, $10::interval, $11)"};
 
 constexpr Statement end_statement{"end_refresh",
                                   "select meetlink.end_refresh($1, $2, $3, $4, $5, $6, $7)"};
@@ -87,7 +87,8 @@ asio::awaitable<postgres::Expected<Written>> DatabaseStore::store_tokens(Connect
         tokens.access,
         tokens.refresh,
         interval(tokens.expires_in),
-        tokens.refresh_expires_in ? Parameter{interval(*tokens.refresh_expires_in)} : std::nullopt};
+        tokens.refresh_expires_in ? Parameter{interval(*tokens.refresh_expires_in)} : std::nullopt,
+        tokens.foreseen ? Parameter{code(*tokens.foreseen)} : std::nullopt};
     const auto answer =
         co_await session_.query_until_answered(store_statement, std::move(parameters));
     if (!answer) {

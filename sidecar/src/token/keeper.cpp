@@ -261,7 +261,8 @@ asio::awaitable<Result<Access>> Keeper::persist(ConnectionKey key, RefreshLease 
     NewTokens fresh{.access = cipher_.encrypt(tokens.access_token, write_as, context),
                     .refresh = lease.stored.refresh,
                     .expires_in = tokens.expires_in,
-                    .refresh_expires_in = tokens.refresh_expires_in};
+                    .refresh_expires_in = tokens.refresh_expires_in,
+                    .foreseen = tokens.foreseen};
     if (tokens.refresh_token) {
         fresh.refresh = cipher_.encrypt(*tokens.refresh_token, write_as, context);
     }
@@ -272,6 +273,13 @@ asio::awaitable<Result<Access>> Keeper::persist(ConnectionKey key, RefreshLease 
                       {{"owner", key.owner_id},
                        {"provider", key.provider},
                        {"expires_in_s", tokens.expires_in.count()}});
+            if (tokens.foreseen) {
+                log::warning("scope_missing",
+                             "the provider says that no meeting can be made with these tokens",
+                             {{"owner", key.owner_id},
+                              {"provider", key.provider},
+                              {"reason", code(*tokens.foreseen)}});
+            }
             co_return Access{.token = std::move(tokens.access_token),
                              .from = written->now,
                              .just_refreshed = true};

@@ -42,6 +42,7 @@ struct NewTokens {
     std::optional<std::string> refresh;  ///< ciphertext
     std::chrono::seconds expires_in{};
     std::optional<std::chrono::seconds> refresh_expires_in;
+    std::optional<Reason> foreseen;  ///< as in provider::Tokens
 };
 
 struct Written {
