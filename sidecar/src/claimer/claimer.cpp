@@ -59,6 +59,7 @@ void Claimer::ring()
 
 void Claimer::room_made()
 {
+    start_ready();
     rung_ = rung_ || unfinished_;
     changed_.notify_all();
 }
@@ -66,7 +67,35 @@ void Claimer::room_made()
 void Claimer::stop()
 {
     stopped_ = true;
+    start_ready();
     changed_.notify_all();
+}
+
+/// While more is due than can work, some jobs are claimed ahead, so that a place that is left is taken at once
+/// and not after a statement.
+std::size_t Claimer::claimable() const
+{
+    const auto ahead = unfinished_ ? std::min(options_.max_in_flight / 4, 2 * batch) : 0;
+    return options_.max_in_flight + ahead;
+}
+
+std::size_t Claimer::working() const
+{
+    return leases_.working() - ready_.size();
+}
+
+/// Those claimed ahead for which there is a place now; all of them at the end, to be given back.
+void Claimer::start_ready()
+{
+    while (!ready_.empty()) {
+        const auto stalled = std::min(limits_.stalled(Clock::now()), working());
+        if (!stopped_ && working() - stalled >= options_.max_in_flight) {
+            return;
+        }
+        auto next = std::move(ready_.front());
+        ready_.pop_front();
+        start_(std::move(next.claim), std::move(next.lease));
+    }
 }
 
 std::size_t Claimer::room() const
@@ -76,11 +105,12 @@ std::size_t Claimer::room() const
     }
     // what has stalled costs memory only, and must not keep others waiting
     const auto stalled = limits_.stalled(Clock::now());
-    const auto working = leases_.working() - std::min(stalled, leases_.working());
+    const auto taken = leases_.working() - std::min(stalled, leases_.working());
     const auto all = leases_.size() - std::min(stalled, leases_.size());
     // what is being stored takes no room, as long as the database keeps up with it
-    const auto behind = all - std::min(options_.max_in_flight, all);
-    return options_.max_in_flight - std::min(options_.max_in_flight, std::max(working, behind));
+    const auto most = claimable();
+    const auto behind = all - std::min(most, all);
+    return most - std::min(most, std::max(taken, behind));
 }
 
 /// Room that is worth a statement: while there is more than can be taken, jobs end one by one.
@@ -118,6 +148,7 @@ asio::awaitable<bool> Claimer::wait_for_work()
     auto gathered = Clock::time_point::max();
     while (!stopped_) {
         const auto now = Clock::now();
+        start_ready();
         if (rung_ && (room() >= worthwhile() || (room() > 0 && now >= gathered))) {
             const bool connected = co_await session_.until_connected();
             co_return connected && !stopped_;
@@ -181,8 +212,10 @@ asio::awaitable<Claimer::Taken> Claimer::take(std::size_t max, std::vector<std::
     for (std::size_t row = 0; row < answer->size(); ++row) {
         auto claim = Claim::read((*answer)[row]);
         auto lease = leases_.add(claim.claim_id, until);
-        start_(std::move(claim), std::move(lease));
+        ready_.push_back({.claim = std::move(claim), .lease = std::move(lease)});
     }
+    std::ranges::stable_sort(ready_, {}, [](const Ready& one) { return one.claim.starts_at; });
+    start_ready();
     co_return answer->size();
 }
 

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -58,6 +59,15 @@ private:
     [[nodiscard]] boost::asio::awaitable<Taken> take(std::size_t max,
                                                      std::vector<std::string> skip);
     [[nodiscard]] boost::asio::awaitable<bool> wait_for_work();
+    /// A claim that is held, and whose work has not begun.
+    struct Ready {
+        Claim claim;
+        std::shared_ptr<Lease> lease;
+    };
+
+    [[nodiscard]] std::size_t claimable() const;
+    [[nodiscard]] std::size_t working() const;
+    void start_ready();
     [[nodiscard]] std::size_t room() const;
     [[nodiscard]] std::size_t worthwhile() const;
 
@@ -67,6 +77,7 @@ private:
     Leases& leases_;
     Options options_;
     Start start_;
+    std::deque<Ready> ready_;  ///< the nearest session first
     bool rung_ = true;         ///< something may be due that could be taken now
     bool unfinished_ = false;  ///< something may be due that could not be taken
     bool stopped_ = false;

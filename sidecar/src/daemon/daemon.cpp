@@ -178,11 +178,11 @@ asio::awaitable<int> Daemon::run()
 void Daemon::stop()
 {
     stopped_ = true;
+    limits_.close();  // what has not started yet is given back at once
     claimer_.stop();
     refresher_.stop();
     orphans_.stop();
     site_.close();
-    limits_.close();  // what has not started yet is given back at once
     if (registration_.daemon_id == 0) {
         // never connected: nothing to give back, and nothing to wait for
         work_.stop();
