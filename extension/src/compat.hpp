@@ -41,3 +41,13 @@ CheckIndexConstraints(ResultRelInfo *target, TupleTableSlot *slot, EState *estat
 	return ExecCheckIndexConstraints(target, slot, estate, conflict, NIL);
 #endif
 }
+
+/* 17 added index_insert_cleanup (commit c1ec02be) */
+inline void
+CleanUpAfterInsertion([[maybe_unused]] Relation index, IndexInfo *info)
+{
+#if PG_VERSION_NUM >= 170000
+	index_insert_cleanup(index, info);
+#endif
+	info->ii_AmCache = nullptr;
+}

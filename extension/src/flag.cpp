@@ -209,7 +209,7 @@ meetlink_flag(PG_FUNCTION_ARGS)
 		return PointerGetDatum(nullptr);
 	}
 
-	switch (AddJob(fcinfo->flinfo, job, !updated))
+	switch (AddJob(job, !updated))
 	{
 		case JobAdded::added:
 			break;

@@ -9,8 +9,6 @@
  */
 #include "job_table.hpp"
 
-#include <span>
-
 /* Columns in the order of sql/20_job.sql; test/sql/020_job.sql compares. */
 enum JobColumn : int
 {
@@ -70,102 +68,203 @@ FillSlot(TupleTableSlot *slot, const NewJob &job)
 }
 
 /*
- * What stays from row to row of a statement: with a partial index's predicate to prepare for each row,
- * opening the table as a target costs as much as the insertion. It lives in the trigger's FmgrInfo, and
- * holds no reference between rows: only locks, which last until the transaction ends in any case.
+ * The table as a target of insertions, kept from one booking to the next: to describe its indexes and to
+ * compile their predicates for each costs more than the insertion. It holds no reference between rows, only
+ * locks, which last until the transaction ends in any case; a change of the table makes it outdated.
  */
 struct JobTarget
 {
+	MemoryContext context; /* of all the rest */
 	Oid table;
-	List *indexes;
+	Oid *indexes; /* as many as relation->ri_NumIndices */
 	EState *estate;
 	ResultRelInfo *relation;
 	TupleTableSlot *slot;
 };
 
-static void
-FollowRelation(JobTarget *target, Relation relation)
-{
-	ResultRelInfo *info = target->relation;
+static JobTarget *target = nullptr;
+static bool outdated = false;
 
-	info->ri_RelationDesc = relation;
-	for (int i = 0; i < info->ri_NumIndices; i++)
-		info->ri_IndexRelationDescs[i] =
-			index_open(list_nth_oid(target->indexes, i), RowExclusiveLock);
+extern "C"
+{
+	static void
+	OnRelationChange(Datum, Oid relation)
+	{
+		/* without a target: one may be in the making, from what was so before */
+		outdated =
+			outdated || target == nullptr || !OidIsValid(relation) || relation == target->table;
+		for (int i = 0; !outdated && i < target->relation->ri_NumIndices; i++)
+			outdated = relation == target->indexes[i];
+	}
 }
 
 static void
-LetGo(JobTarget *target)
+Forget()
+{
+	if (target != nullptr)
+		MemoryContextDelete(target->context);
+	target = nullptr;
+}
+
+static void
+OpenIndexes()
 {
 	ResultRelInfo *info = target->relation;
 
 	for (int i = 0; i < info->ri_NumIndices; i++)
+		info->ri_IndexRelationDescs[i] = index_open(target->indexes[i], RowExclusiveLock);
+}
+
+static void
+LetGo()
+{
+	ResultRelInfo *info = target->relation;
+
+	for (int i = 0; i < info->ri_NumIndices; i++)
+	{
+		/* which may point to the index, or pin its pages */
+		CleanUpAfterInsertion(info->ri_IndexRelationDescs[i], info->ri_IndexRelationInfo[i]);
 		index_close(info->ri_IndexRelationDescs[i], NoLock);
+	}
 	table_close(info->ri_RelationDesc, NoLock);
+	ExecClearTuple(target->slot);
+	ResetPerTupleExprContext(target->estate);
 }
 
-/* In the current memory context. */
-static JobTarget *
-MakeTarget(Relation relation, List *indexes)
+/* Whether nothing but the state decides which rows the index holds. */
+static bool
+IsOfState(const IndexInfo *index)
 {
-	JobTarget *target = (JobTarget *) palloc0(sizeof(JobTarget));
+	Bitmapset *columns = nullptr;
 
-	target->table = RelationGetRelid(relation);
-	target->indexes = list_copy(indexes);
-	target->estate = CreateExecutorState();
-	target->relation = makeNode(ResultRelInfo);
-	InitResultRelInfo(target->relation, relation, 1, nullptr, 0);
-	ExecOpenIndices(target->relation, true);
+	pull_varattnos((Node *) index->ii_Predicate, 1, &columns);
+	return bms_membership(columns) == BMS_SINGLETON &&
+		bms_is_member(job_state + 1 - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
+/* The state of a new job is known, and so is which of these indexes it goes into: the others are let go. */
+static void
+DecideByState(JobTarget *made)
+{
+	ResultRelInfo *info = made->relation;
+	int kept = 0;
+
+	FillSlot(made->slot, NewJob{});
+	GetPerTupleExprContext(made->estate)->ecxt_scantuple = made->slot;
+	made->indexes = (Oid *) palloc(sizeof(Oid) * Max(info->ri_NumIndices, 1));
+	for (int i = 0; i < info->ri_NumIndices; i++)
+	{
+		Relation index = info->ri_IndexRelationDescs[i];
+		IndexInfo *description = info->ri_IndexRelationInfo[i];
+
+		if (IsOfState(description))
+		{
+			ExprState *holds = ExecPrepareQual(description->ii_Predicate, made->estate);
+
+			if (!ExecQual(holds, GetPerTupleExprContext(made->estate)))
+			{
+				index_close(index, NoLock);
+				continue;
+			}
+			description->ii_Predicate = NIL;
+		}
+		/* what an access method keeps there is gone with the row */
+		description->ii_Context = GetPerTupleMemoryContext(made->estate);
+		info->ri_IndexRelationDescs[kept] = index;
+		info->ri_IndexRelationInfo[kept] = description;
+		made->indexes[kept++] = RelationGetRelid(index);
+	}
+	info->ri_NumIndices = kept;
+}
+
+static JobTarget *
+MakeTarget(Relation relation)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "meetlink job table", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller_context = MemoryContextSwitchTo(context);
+	JobTarget *made = (JobTarget *) palloc0(sizeof(JobTarget));
+
+	made->context = context;
+	made->table = RelationGetRelid(relation);
+	made->estate = CreateExecutorState();
+	made->relation = makeNode(ResultRelInfo);
+	InitResultRelInfo(made->relation, relation, 1, nullptr, 0);
+	ExecOpenIndices(made->relation, true);
 	/* a copy, because the relation's own descriptor would have to be released by its owner */
-	target->slot =
+	made->slot =
 		MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(relation)), &TTSOpsVirtual);
-	return target;
+	DecideByState(made);
+	MemoryContextSwitchTo(caller_context);
+	MemoryContextSetParent(context, CacheMemoryContext); /* not before nothing can fail any more */
+	return made;
 }
 
-/* The table with its indexes, opened for insertion until LetGo(); null when there is none. */
-static JobTarget *
-OpenTarget(FmgrInfo *trigger)
+/* By name without the caller's USAGE check: the booking role has no right on the schema. */
+static Oid
+FindTable()
 {
-	JobTarget *target = (JobTarget *) trigger->fn_extra;
-	Oid table = target != nullptr ? target->table : InvalidOid;
+	Oid schema = get_namespace_oid("meetlink", true);
 
-	if (!OidIsValid(table))
+	return OidIsValid(schema) ? get_relname_relid("job", schema) : InvalidOid;
+}
+
+/*
+ * Opens the table with its indexes until LetGo(). False: there is none.
+ *
+ * Whoever builds an index concurrently waits for transactions that hold the table, so for the current one a
+ * target may be older than the index (index.c, index_concurrently_build); for the next one it may not.
+ */
+static bool
+OpenTarget()
+{
+	static bool callback_registered = false;
+
+	if (!callback_registered)
+		CacheRegisterRelcacheCallback(OnRelationChange, 0);
+	callback_registered = true;
+
+	for (;;)
 	{
-		/* by name without the caller's USAGE check: the booking role has no right on the schema */
-		Oid schema = get_namespace_oid("meetlink", true);
+		const bool known = target != nullptr && !outdated;
 
-		table = OidIsValid(schema) ? get_relname_relid("job", schema) : InvalidOid;
+		if (!known)
+		{
+			Forget();
+			outdated = false;
+		}
+
+		Oid table = known ? target->table : FindTable();
+		Relation relation = OidIsValid(table) ? try_table_open(table, RowExclusiveLock) : nullptr;
+
+		/* the lock was the moment to hear of changes */
+		if (known && outdated)
+		{
+			if (relation != nullptr)
+				table_close(relation, NoLock);
+			continue;
+		}
+		if (relation == nullptr)
+			return false;
+		if (RelationGetDescr(relation)->natts < job_columns_set)
+		{
+			table_close(relation, RowExclusiveLock);
+			return false;
+		}
+		if (known)
+		{
+			target->relation->ri_RelationDesc = relation;
+			OpenIndexes();
+		}
+		else
+			target = MakeTarget(relation);
+		return true;
 	}
-
-	Relation relation = OidIsValid(table) ? try_table_open(table, RowExclusiveLock) : nullptr;
-
-	if (relation == nullptr)
-		return nullptr;
-	if (RelationGetDescr(relation)->natts < job_columns_set)
-	{
-		table_close(relation, RowExclusiveLock);
-		return nullptr;
-	}
-
-	List *indexes = RelationGetIndexList(relation);
-
-	if (target == nullptr || !equal(indexes, target->indexes))
-	{
-		MemoryContext caller_context = MemoryContextSwitchTo(trigger->fn_mcxt);
-
-		target = MakeTarget(relation, indexes);
-		trigger->fn_extra = target;
-		MemoryContextSwitchTo(caller_context);
-	}
-	else
-		FollowRelation(target, relation);
-	list_free(indexes);
-	return target;
 }
 
 /* True: inserted. False: the session has a job. */
 static bool
-InsertUnlessThere(JobTarget *target, bool probably_new)
+InsertUnlessThere(bool probably_new)
 {
 	ResultRelInfo *info = target->relation;
 
@@ -192,18 +291,14 @@ InsertUnlessThere(JobTarget *target, bool probably_new)
 }
 
 JobAdded
-AddJob(FmgrInfo *trigger, const NewJob &job, bool probably_new)
+AddJob(const NewJob &job, bool probably_new)
 {
-	JobTarget *target = OpenTarget(trigger);
-
-	if (target == nullptr)
+	if (!OpenTarget())
 		return JobAdded::no_table;
 	FillSlot(target->slot, job);
 
-	bool inserted = InsertUnlessThere(target, probably_new);
+	bool inserted = InsertUnlessThere(probably_new);
 
-	ExecClearTuple(target->slot);
-	ResetPerTupleExprContext(target->estate);
-	LetGo(target);
+	LetGo();
 	return inserted ? JobAdded::added : JobAdded::exists;
 }

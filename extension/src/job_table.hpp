@@ -24,7 +24,6 @@ enum class JobAdded
 };
 
 /*
- * From a trigger, whose FmgrInfo keeps what can be used again for the statement's next row. With
- * probably_new it does not look first whether the session has a job; wrong, that costs a dead row.
+ * With probably_new it does not look first whether the session has a job; wrong, that costs a dead row.
  */
-extern JobAdded AddJob(FmgrInfo *trigger, const NewJob &job, bool probably_new);
+extern JobAdded AddJob(const NewJob &job, bool probably_new);

@@ -42,6 +42,18 @@ sub fresh
 	return;
 }
 
+# An index that somebody else builds concurrently gets the jobs of a session that has booked before. An index that lacks
+# rows is seen by whoever is made to use it.
+$app->query_safe('select fixture.book(1)');
+$node->safe_psql('postgres', 'create index concurrently job_flagged on meetlink.job (flagged_at)');
+$app->query_safe('select fixture.book(2)');
+$node->safe_psql('postgres', 'reindex index concurrently meetlink.job_flagged');
+$app->query_safe('select fixture.book(3)');
+is(sql(q{set enable_seqscan = off; set enable_bitmapscan = off; select count(*) from meetlink.job where flagged_at < 'infinity'}), 3, 'an index that another session builds gets every job that is flagged');
+$node->safe_psql('postgres', 'drop index concurrently meetlink.job_flagged');
+$app->query_safe('select fixture.book(4)');
+is(sql('delete from public.sessions returning 1'), join("\n", (1) x 4), 'and when it is dropped, bookings go on');
+
 # two claimers
 sql('select fixture.book(n) from generate_series(1, 6) n');
 $d->query_safe('begin');

@@ -189,6 +189,37 @@ select is((select count(*) from meetlink.job where session_id > fixture.session(
 rollback;
 truncate public.sessions cascade;
 
+-- What the flag keeps of the job table from one booking to the next follows changes of the table. An index that lacks
+-- rows is seen by whoever is made to use it.
+create function in_index(condition text) returns bigint language plpgsql set enable_seqscan = off as
+$$
+declare
+    n bigint;
+begin
+    execute 'select count(*) from meetlink.job where ' || condition into n;
+    return n;
+end
+$$;
+select fixture.book(101) \g /dev/null
+create index job_of_provider on meetlink.job (session_id, owner_id) where provider = 'zoom' and state = 'due';
+create index job_late on meetlink.job (flagged_at) where state <> 'due';
+create index job_block on meetlink.job using brin (flagged_at);
+create index job_words on meetlink.job using gin (to_tsvector('simple', provider));
+select fixture.book(102), fixture.book(103, provider => 'google_meet') \g /dev/null
+select fixture.book(104) \g /dev/null
+select is(in_index($$provider = 'zoom' and state = 'due' and session_id > ''$$), 3::bigint, 'a new partial index gets the rows that it is for');
+select is(in_index($$state <> 'due' and flagged_at < 'infinity'$$), 0::bigint, 'and none that it is not for');
+select is(in_index($$to_tsvector('simple', provider) @@ 'zoom'$$), 3::bigint, 'indexes of other kinds get theirs');
+update meetlink.job set state = 'waiting', reason = 'network_error' where session_id = fixture.session(104)::text;
+select is(in_index($$state <> 'due' and flagged_at < 'infinity'$$), 1::bigint, 'an index of another state gets a job when that changes');
+drop index meetlink.job_words, meetlink.job_late;
+reindex table meetlink.job;
+alter table meetlink.job add column of_the_operator text;
+select fixture.book(105) \g /dev/null
+select is(in_index($$provider = 'zoom' and state = 'due' and session_id > ''$$), 3::bigint, 'rebuilt indexes and a new column are no trouble');
+select is(in_index($$state = 'due' and starts_at > now()$$), 4::bigint, 'nor for the index that claims read');
+truncate public.sessions cascade;
+
 -- a renamed column must not fail a booking
 alter table public.sessions rename column scheduled_end_at to finish_at;
 create function public.book_renamed(number integer) returns void language sql as
@@ -208,5 +239,6 @@ select throws_ok('select meetlink.attach()', '42703', 'column "scheduled_end_at"
 select lives_ok($$select meetlink.attach(mapping => '{"session": {"ends_at": "finish_at"}}')$$, 'and takes its new name');
 select public.book_renamed(61) \g /dev/null
 select is(jobs(), '60 due, 61 due', 'after which bookings are flagged again');
+
 
 select * from finish();

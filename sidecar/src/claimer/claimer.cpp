@@ -72,11 +72,11 @@ void Claimer::stop()
 }
 
 /// While more is due than can work, some jobs are claimed ahead, so that a place that is left is taken at once
-/// and not after a statement.
+/// and not after a statement. Not while some stall: theirs would keep others from being claimed.
 std::size_t Claimer::claimable() const
 {
-    const auto ahead = unfinished_ ? std::min(options_.max_in_flight / 4, 2 * batch) : 0;
-    return options_.max_in_flight + ahead;
+    const bool flows = unfinished_ && limits_.stalled(Clock::now()) == 0;
+    return options_.max_in_flight + (flows ? std::min(options_.max_in_flight / 4, 2 * batch) : 0);
 }
 
 std::size_t Claimer::working() const
