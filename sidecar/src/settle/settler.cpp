@@ -24,22 +24,17 @@ constexpr int refusals_to_give_up = 5;
 
 Settler::Settler(asio::any_io_executor executor, postgres::Session& session,
                  const daemon::Registration& registration)
-    : executor_(executor),
-      session_(session),
-      registration_(registration),
-      arrived_(executor),
-      answered_(executor)
+    : executor_(executor), session_(session), registration_(registration), arrived_(executor)
 {
 }
 
 asio::awaitable<Settlement> Settler::settle(Outcome outcome)
 {
-    auto entry =
-        std::make_shared<Entry>(Entry{.outcome = std::move(outcome), .answer = std::nullopt});
+    auto entry = std::make_shared<Entry>(std::move(outcome), executor_);
     waiting_.push_back(entry);
     arrived_.notify_all();
     while (!entry->answer) {
-        co_await answered_.wait();
+        co_await entry->answered.wait();
     }
     co_return std::move(*entry->answer);
 }
@@ -55,7 +50,6 @@ asio::awaitable<void> Settler::run()
         if (!entries.empty()) {
             co_await send(std::move(entries));
             answered_at_ = Clock::now();
-            answered_.notify_all();
         }
     }
 }
@@ -83,12 +77,17 @@ asio::awaitable<Settler::Batch> Settler::next_batch()
     }
     Batch ready;
     const auto now = Clock::now();
-    const auto rest =
-        std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& entry) {
-            return entry->not_before <= now && ready.size() < batch &&
-                   (ready.push_back(entry), true);
-        });
-    waiting_.erase(waiting_.begin(), rest);
+    std::size_t without_link = 0;
+    std::erase_if(waiting_, [&](const auto& entry) {
+        const bool link = std::holds_alternative<provider::Meeting>(entry->outcome.result);
+        if (entry->not_before > now || ready.size() == batch ||
+            (!link && without_link == most_without_link)) {
+            return false;
+        }
+        without_link += link ? 0 : 1;
+        ready.push_back(entry);
+        return true;
+    });
     co_return ready;
 }
 
@@ -106,8 +105,7 @@ asio::awaitable<void> Settler::send(Batch entries)
         take_verdicts(*answer, entries);
     } else if (answer.error().connection_lost) {
         for (const auto& entry : entries) {
-            entry->answer =
-                Settlement{.verdict = Verdict::unknown};  // the session was stopped for good
+            entry->tell({.verdict = Verdict::unknown});  // the session was stopped for good
         }
     } else {
         co_await isolate(std::move(entries), answer.error());
@@ -123,7 +121,7 @@ void Settler::take_verdicts(const postgres::Rows& rows, const Batch& sent)
     for (const auto& entry : sent) {
         const auto found = row_of.find(entry->outcome.claim_id);
         if (found == row_of.end()) {
-            entry->answer = Settlement{.verdict = Verdict::lost};
+            entry->tell({.verdict = Verdict::lost});
             continue;
         }
         using Text = std::optional<std::string>;
@@ -134,15 +132,14 @@ void Settler::take_verdicts(const postgres::Rows& rows, const Batch& sent)
             entry->not_before = Clock::now() + busy_again;
             waiting_.push_back(entry);
         } else if (verdict == "rejected") {
-            entry->answer = Settlement{.verdict = Verdict::rejected,
-                                       .detail = row.get<Text>("detail").value_or("")};
+            entry->tell(
+                {.verdict = Verdict::rejected, .detail = row.get<Text>("detail").value_or("")});
         } else if (verdict == "moved") {
-            entry->answer = Settlement{.verdict = Verdict::moved,
-                                       .starts_at = row.get<Time>("starts_at"),
-                                       .ends_at = row.get<Time>("ends_at")};
+            entry->tell({.verdict = Verdict::moved,
+                         .starts_at = row.get<Time>("starts_at"),
+                         .ends_at = row.get<Time>("ends_at")});
         } else {
-            entry->answer =
-                Settlement{.verdict = verdict == "done" ? Verdict::done : Verdict::lost};
+            entry->tell({.verdict = verdict == "done" ? Verdict::done : Verdict::lost});
         }
     }
 }
@@ -156,7 +153,6 @@ asio::awaitable<void> Settler::isolate(Batch entries, postgres::Error error)
         for (const auto& entry : entries) {
             Batch alone{entry};
             co_await send(std::move(alone));
-            answered_.notify_all();
         }
         co_return;
     }
@@ -167,7 +163,7 @@ asio::awaitable<void> Settler::isolate(Batch entries, postgres::Error error)
                 {"error", error.describe()},
                 {"attempt", entry->refusals + 1}});
     if (++entry->refusals >= refusals_to_give_up) {
-        entry->answer = Settlement{.verdict = Verdict::unknown};
+        entry->tell({.verdict = Verdict::unknown});
     } else {
         entry->not_before = Clock::now() + (1 << entry->refusals) * std::chrono::milliseconds{100};
         waiting_.push_back(entry);

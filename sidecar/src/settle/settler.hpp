@@ -22,6 +22,9 @@ public:
     /// Outcomes gathered for one statement under load: for this long, or so many.
     static constexpr std::chrono::milliseconds gather{1};
     static constexpr std::size_t batch = 256;
+    /// Of these, outcomes that are no link: they cost more, and nobody waits for them. When a provider's
+    /// calls all time out at once, links and claims go on between the statements that record it.
+    static constexpr std::size_t most_without_link = 16;
     /// Before a row that somebody has locked is tried again.
     static constexpr std::chrono::milliseconds busy_again{50};
 
@@ -38,8 +41,19 @@ public:
 
 private:
     struct Entry {
+        Entry(Outcome what, boost::asio::any_io_executor executor)
+            : outcome(std::move(what)), answered(std::move(executor))
+        {
+        }
+        void tell(Settlement settlement)
+        {
+            answer = std::move(settlement);
+            answered.notify_all();
+        }
+
         Outcome outcome;
         std::optional<Settlement> answer;
+        Condition answered;
         Condition::Clock::time_point not_before{};
         int refusals = 0;  ///< statements that failed because of it, as far as is known
     };
@@ -57,7 +71,6 @@ private:
     Condition::Clock::time_point answered_at_{};
     bool stopped_ = false;
     Condition arrived_;
-    Condition answered_;
 };
 
 }  // namespace meetlink::settle
