@@ -44,7 +44,9 @@ create table meetlink.job (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000
 );
 
-create index job_due on meetlink.job (starts_at) where state = 'due';
+-- By provider, so that a claim steps over one that is paused, however many of its jobs are due (40_claim.sql).
+create index job_due on meetlink.job ((case when provider in ('google_meet', 'zoom') then provider else '' end), starts_at)
+    where state = 'due';
 create index job_waiting on meetlink.job (due_at) where state = 'waiting';
 create index job_claimed on meetlink.job (lease_until) where state = 'claimed';
 create index job_blocked on meetlink.job (owner_id, provider) where state = 'blocked';

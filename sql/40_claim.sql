@@ -57,17 +57,26 @@ set plan_cache_mode = force_generic_plan as
 $$
 begin
     return query
-    with candidate as materialized (
-        select j.session_id
-        from meetlink.job j
-        where j.state = 'due'
-          and concat(j.owner_id, '/', j.provider) <> all (skip)
-          and concat('/', j.provider) <> all (skip)
-          -- whose former meeting is being cancelled right now (61_orphan.sql); an array, because it is short
-          and j.session_id <> all (array(select o.session_id from meetlink.orphan o where o.lease_until > clock_timestamp()))
-        order by j.starts_at
-        limit max
-        for update skip locked)
+    with lane as (  -- of a provider; '': of all that nobody knows
+        select p.provider, array(select left(k, -1 - length(p.provider)) from unnest(skip) k
+                                 where right(k, 1 + length(p.provider)) = '/' || p.provider) as busy_owners
+        from unnest('{google_meet,zoom,""}'::text[]) p(provider)
+        where '/' || p.provider <> all (skip)
+    ), candidate as materialized (
+        select d.session_id
+        from lane l
+        cross join lateral (
+            select j.session_id, j.starts_at
+            from meetlink.job j
+            where j.state = 'due' and case when j.provider in ('google_meet', 'zoom') then j.provider else '' end = l.provider
+              and coalesce(j.owner_id, '') <> all (l.busy_owners)
+              -- whose former meeting is being cancelled right now (61_orphan.sql); an array, because it is short
+              and j.session_id <> all (array(select o.session_id from meetlink.orphan o where o.lease_until > clock_timestamp()))
+            order by j.starts_at
+            limit max
+            for update skip locked) d
+        order by d.starts_at
+        limit max)
     update meetlink.job j
     set state = 'claimed',
         claim_id = nextval('meetlink.claim_id'),

@@ -25,7 +25,11 @@ from pg_class where oid = 'meetlink.job'::regclass;
 
 -- the indexes that keep a claim at one small index
 select is((select pg_get_indexdef('meetlink.job_due'::regclass)),
-    'CREATE INDEX job_due ON meetlink.job USING btree (starts_at) WHERE (state = ''due''::text)', 'due jobs by start');
+    'CREATE INDEX job_due ON meetlink.job USING btree ((
+CASE
+    WHEN (provider = ANY (ARRAY[''google_meet''::text, ''zoom''::text])) THEN provider
+    ELSE ''''::text
+END), starts_at) WHERE (state = ''due''::text)', 'due jobs by provider and start');
 select is((select pg_get_indexdef('meetlink.job_waiting'::regclass)),
     'CREATE INDEX job_waiting ON meetlink.job USING btree (due_at) WHERE (state = ''waiting''::text)', 'waiting jobs by time');
 select is((select pg_get_indexdef('meetlink.job_claimed'::regclass)),

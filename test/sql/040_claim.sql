@@ -51,6 +51,12 @@ select is((select array_agg(right(session_id, 1)) from meetlink.claim(:first, 10
 update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease_until = null;
 select is((select array_agg(right(session_id, 1)) from meetlink.claim(:first, 10, '1 minute', '{/zoom}')), '{6}'::text[], 'so is a provider that is down');
 select is((select array_agg(right(session_id, 1)) from meetlink.claim(:first, 2, '1 minute', '{/google_meet}')), '{5,4}'::text[], 'which does not hold up the other');
+begin;
+update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease_until = null, owner_id = nullif(owner_id, fixture.ben()::text),
+    provider = case when right(session_id, 1) = '7' then 'teams' else provider end;
+select is((select array_agg(right(session_id, 1)) from meetlink.claim_jobs(:first, 10, '1 minute', '{/zoom,/google_meet}')), '{7}'::text[], 'a provider that nobody knows is claimed, so that it is told');
+select is((select array_agg(right(session_id, 1)) from meetlink.claim_jobs(:first, 10, '1 minute', array['somebody/google_meet', fixture.ada() || '/zoom'])), '{6}'::text[], 'and a session without an owner, whoever is busy');
+rollback;
 
 -- a session that needs none any more, unseen by the triggers
 update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease_until = null;
