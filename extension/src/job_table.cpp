@@ -112,9 +112,13 @@ OpenIndexes()
 	ResultRelInfo *info = target->relation;
 
 	for (int i = 0; i < info->ri_NumIndices; i++)
+	{
 		info->ri_IndexRelationDescs[i] = index_open(target->indexes[i], RowExclusiveLock);
+		info->ri_IndexRelationInfo[i]->ii_AmCache = nullptr; /* of an insertion that failed */
+	}
 }
 
+/* What an access method keeps for the next row may point to the index, or pin its pages. */
 static void
 LetGo()
 {
@@ -122,7 +126,6 @@ LetGo()
 
 	for (int i = 0; i < info->ri_NumIndices; i++)
 	{
-		/* which may point to the index, or pin its pages */
 		CleanUpAfterInsertion(info->ri_IndexRelationDescs[i], info->ri_IndexRelationInfo[i]);
 		index_close(info->ri_IndexRelationDescs[i], NoLock);
 	}
