@@ -59,6 +59,7 @@ asio::awaitable<std::shared_ptr<EventStream>> EventHub::watch_sessions(std::vect
         co_return nullptr;
     }
     std::vector<EventStream::Mark> now;
+    now.reserve(ids.size());
     for (const auto& id : ids) {
         now.push_back(watched_[id].mark);
     }
