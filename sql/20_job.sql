@@ -9,10 +9,11 @@
 -- "due" is materialised, so that a claim reads one small index however many jobs wait or are blocked.
 -- The flag writes rows of this table from C++ (extension/src/job_table.cpp), which knows the order of
 -- the first columns and runs no defaults: new columns go to the end and are nullable.
+-- Keys are compared byte by byte: a locale's order costs a booking several times as much, and nobody reads it.
 -- Lock order: nobody waits for a job's lock except the application's own transaction on that session.
 
 create table meetlink.job (
-    session_id       text primary key,
+    session_id       text collate "C" primary key,
     owner_id         text,
     provider         text,
     starts_at        timestamptz,
@@ -44,8 +45,9 @@ create table meetlink.job (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000
 );
 
--- By provider, so that a claim steps over one that is paused, however many of its jobs are due (40_claim.sql).
-create index job_due on meetlink.job ((case when provider in ('google_meet', 'zoom') then provider else '' end), starts_at)
+-- By provider, so that a claim steps over one that is paused, however many of its jobs are due; without nulls, so
+-- that it can begin at a time (40_claim.sql).
+create index job_due on meetlink.job ((case when provider in ('google_meet', 'zoom') then provider else '' end), (coalesce(starts_at, 'infinity')))
     where state = 'due';
 create index job_waiting on meetlink.job (due_at) where state = 'waiting';
 create index job_claimed on meetlink.job (lease_until) where state = 'claimed';
@@ -65,7 +67,7 @@ comment on column meetlink.job.connection_print is
 
 create table meetlink.attempt (
     id            bigint generated always as identity primary key,
-    session_id    text not null,
+    session_id    text collate "C" not null,
     owner_id      text,
     provider      text,
     claim_id      bigint not null,

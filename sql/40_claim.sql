@@ -46,13 +46,18 @@ begin
 end
 $$;
 
-create function meetlink.claim_jobs(daemon_id bigint, max integer, lease interval, skip text[])
+-- after: of sessions that start then or later. Whoever claims a backlog batch by batch passes by what the batches
+-- before have taken: its index entries stay for as long as anybody holds a snapshot, and to read 300,000 of them
+-- takes longer than all the rest.
+create function meetlink.claim_jobs(daemon_id bigint, max integer, lease interval, skip text[], after timestamptz default '-infinity')
 returns setof meetlink.job
--- The planner knows neither max nor how few rows are locked: by merging or hashing it would read every job.
+-- The planner knows neither max nor how many are due: statistics of a table that is empty most of the time say nothing
+-- of the burst. So it is left no other way than the index, in its order, and then key by key (an array: a join with a
+-- table that looks empty may read all of it for each job). Not by ctid, which misses what was changed a moment ago.
 -- What is switched off counts as so dear that it would be compiled (jit), 100 ms for a claim of 3 ms.
 -- plpgsql, because it keeps the plan: making one takes as long as a claim. One for any max will do.
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off set jit = off
 set plan_cache_mode = force_generic_plan as
 $$
 begin
@@ -66,13 +71,14 @@ begin
         select d.session_id
         from lane l
         cross join lateral (
-            select j.session_id, j.starts_at
+            select j.session_id, coalesce(j.starts_at, 'infinity') as starts_at
             from meetlink.job j
             where j.state = 'due' and case when j.provider in ('google_meet', 'zoom') then j.provider else '' end = l.provider
+              and coalesce(j.starts_at, 'infinity') >= after
               and coalesce(j.owner_id, '') <> all (l.busy_owners)
               -- whose former meeting is being cancelled right now (61_orphan.sql); an array, because it is short
               and j.session_id <> all (array(select o.session_id from meetlink.orphan o where o.lease_until > clock_timestamp()))
-            order by j.starts_at
+            order by coalesce(j.starts_at, 'infinity')
             limit max
             for update skip locked) d
         order by d.starts_at
@@ -86,8 +92,7 @@ begin
         outcome_unknown = j.outcome_unknown
             or exists (select from meetlink.orphan o
                        where o.session_id = j.session_id and o.owner_id = j.owner_id and o.provider = j.provider)
-    from candidate c
-    where j.session_id = c.session_id
+    where j.session_id = any (array(select c.session_id from candidate c))
     returning j.*;
 end
 $$;
@@ -115,7 +120,7 @@ create type meetlink.claimed_job as (
 
 -- Runs as the daemon: it reads the user's tables through the views that it may read.
 -- Jobs whose session needs no link any more (changed where no trigger saw it) are retired on the way.
-create function meetlink.claim(daemon_id bigint, max integer, lease interval, skip text[] default '{}')
+create function meetlink.claim(daemon_id bigint, max integer, lease interval, skip text[] default '{}', after timestamptz default '-infinity')
 returns setof meetlink.claimed_job
 -- lock_timeout: as in meetlink.settle
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as
@@ -134,7 +139,7 @@ begin
     end if;
     -- Until there is nothing left to claim: what an account's daily budget refuses must not hide the jobs behind it.
     loop
-        claimed := array(select j from meetlink.claim_jobs(daemon_id, max - cardinality(jobs), lease, skip) j);
+        claimed := array(select j from meetlink.claim_jobs(daemon_id, max - cardinality(jobs), lease, skip, after) j);
         full_batch := cardinality(claimed) = max - cardinality(jobs);
         jobs := jobs || meetlink.within_budget(daemon_id, claimed);
         exit when not full_batch or cardinality(jobs) >= max;
@@ -148,11 +153,13 @@ begin
                k.owner is not null, coalesce(k.usable, false), k.access_token, k.refresh_token, k.expires_at, k.print,
                j.flagged_at
         from unnest(jobs) j
-        join meetlink.session s on s.id = meetlink.session_key(j.session_id) and s.wanted
+        -- by its key, and not by an index of the wanted ones, which may look empty
+        cross join lateral (select * from meetlink.session o where o.id = meetlink.session_key(j.session_id) offset 0) s
         left join lateral (
             select * from meetlink.connection c
             where c.owner = s.owner and c.provider = s.provider
             order by c.usable desc limit 1) k on true
+        where s.wanted
         order by j.starts_at;
     get diagnostics wanted = row_count;
     if wanted = cardinality(jobs) then

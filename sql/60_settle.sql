@@ -52,15 +52,22 @@ $$;
 -- Locks the jobs of those claims that are still this daemon's, and returns them as they were: a link
 -- retires its job before it is recorded. A claim that is in neither list is busy.
 create function meetlink.hold_claims(daemon_id bigint, outcomes jsonb, out held meetlink.job[], out lost bigint[])
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as  -- as in meetlink.claim_jobs
 $$
+declare
+    sessions text[];
+    claims bigint[];
 begin
+    -- by arrays, here and below: a join with a table that looks empty may read all of it for each outcome
+    select array_agg(o.session_id), array_agg(o.claim_id) into sessions, claims
+    from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint);
     held := array(
         select j
-        from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint)
-        join meetlink.job j on j.session_id = o.session_id
-        where j.state = 'claimed' and j.claimed_by = daemon_id and j.claim_id = o.claim_id
-        for update of j skip locked);
+        from meetlink.job j
+        where j.session_id = any (sessions)
+          and j.claim_id = any (claims) and j.claimed_by = daemon_id
+        for update skip locked);
     lost := '{}';
     if cardinality(held) = jsonb_array_length(outcomes) then
         return;
@@ -78,7 +85,8 @@ $$;
 create function meetlink.record_outcomes(
     daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
 returns table (claim_id bigint, verdict text, detail text)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
 $$
 #variable_conflict use_column
 begin
@@ -139,10 +147,9 @@ begin
     retired as (
         -- here and not by the trigger on the sessions table, which would do it one by one (meetlink.settling);
         -- also of a session that turned out to need no link
-        delete from meetlink.job j using decided d
-        where j.session_id = d.session_id and j.claim_id = d.claim_id
-          and (d.next_state = 'linked' or d.write_verdict = 'unwanted')
-        returning j.session_id
+        delete from meetlink.job j
+        where j.session_id = any (array(select d.session_id from decided d where d.next_state = 'linked' or d.write_verdict = 'unwanted'))
+          and j.claim_id = any (array(select d.claim_id from decided d where d.next_state = 'linked' or d.write_verdict = 'unwanted'))
     ),
     moved as (
         update meetlink.job j
@@ -161,9 +168,8 @@ begin
             detail = case when d.final_reason is null then j.detail else d.final_detail end,
             connection_print = d.connection_print
         from decided d
-        where j.session_id = d.session_id and j.claim_id = d.claim_id
-          and d.next_state in ('due', 'waiting', 'blocked', 'gave_up')
-        returning j.session_id
+        where j.session_id = any (array(select t.session_id from decided t where t.next_state in ('due', 'waiting', 'blocked', 'gave_up')))
+          and j.session_id = d.session_id and j.claim_id = d.claim_id
     ),
     recorded as (
         insert into meetlink.attempt (

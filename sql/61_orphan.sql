@@ -9,7 +9,7 @@
 
 create table meetlink.orphan (
     id            bigint generated always as identity primary key,
-    session_id    text not null,
+    session_id    text collate "C" not null,
     owner_id      text not null,
     provider      text not null,
     starts_at     timestamptz,

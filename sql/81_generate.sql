@@ -286,7 +286,8 @@ begin
                 select l.*, meetlink.session_key(l.session_id) as key
                 from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text,
                                                     starts_at double precision, ends_at double precision)
-                where exists (select from meetlink.job j where j.session_id = l.session_id and j.claim_id = l.claim_id)
+                -- no join (see meetlink.hold_claims), and expected to hold for many, so that what follows is hashed
+                where (select j.claim_id = l.claim_id from meetlink.job j where j.session_id = l.session_id)
             ), locked as materialized (
                 select l.*, s.{session.join_url} is null and {status_is_wanted} as wanted,
                        {starts_at} as starts_now, {ends_at} as ends_now

@@ -35,52 +35,112 @@ enum FlagArgument : int
 	flag_arguments
 };
 
+/* A column of the user's table that a trigger has to read. */
+struct Column
+{
+	int number; /* 0: the user has none, and it is null; or no_such_column */
+	Oid type;	/* under its domains */
+	FmgrInfo output;
+};
+
+static constexpr int no_such_column = -1;
+
 /*
- * The row of one trigger call. Columns are looked up by name each time: a partition's differ in
- * number from its parent's, and a user may rename one (then the name is unknown until re-attached).
+ * The columns that the trigger's arguments name. Looked up once for each statement and table: a partition's
+ * differ in number from its parent's, and a user may rename one (then the name is unknown until re-attached).
  */
+static const Column *
+FindColumns(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
+	const int count = trigger->tg_trigger->tgnargs;
+	FmgrInfo *call = fcinfo->flinfo;
+
+	if (call->fn_extra != nullptr)
+		return (const Column *) call->fn_extra;
+
+	Column *columns = (Column *) MemoryContextAllocZero(call->fn_mcxt, count * sizeof(Column));
+
+	for (int i = 0; i < count; i++)
+	{
+		const char *name = trigger->tg_trigger->tgargs[i];
+		Column *column = &columns[i];
+		Oid output;
+		bool is_varlena;
+
+		if (name[0] == '\0')
+			continue;
+		column->number = SPI_fnumber(descriptor, name);
+		if (column->number <= 0)
+		{
+			column->number = no_such_column;
+			continue;
+		}
+		column->type = getBaseType(TupleDescAttr(descriptor, column->number - 1)->atttypid);
+		getTypeOutputInfo(column->type, &output, &is_varlena);
+		fmgr_info_cxt(output, &column->output, call->fn_mcxt);
+	}
+	call->fn_extra = columns;
+	return columns;
+}
+
+/* The row of one trigger call, with the trigger's arguments as its columns. */
 struct TriggerRow
 {
 	HeapTuple tuple;
 	TupleDesc descriptor;
+	const Column *columns;
+	int count;
 
-	/* False: there is no such column. An empty name is a column the user does not have: null. */
 	bool
-	Get(const char *column, Datum *value, bool *isnull, Oid *type) const
+	IsComplete() const
 	{
-		*isnull = true;
-		if (column[0] == '\0')
-			return true;
-
-		int number = SPI_fnumber(descriptor, column);
-
-		if (number <= 0)
-			return false;
-		*value = heap_getattr(tuple, number, descriptor, isnull);
-		*type = getBaseType(TupleDescAttr(descriptor, number - 1)->atttypid);
+		for (int i = 0; i < count; i++)
+			if (columns[i].number == no_such_column)
+				return false;
 		return true;
 	}
 
 	bool
-	GetText(const char *column, const char **text) const
+	Get(int column, Datum *value) const
+	{
+		bool isnull = true;
+
+		if (columns[column].number > 0)
+			*value = heap_getattr(tuple, columns[column].number, descriptor, &isnull);
+		return !isnull;
+	}
+
+	/* Null: it is null. */
+	const char *
+	GetText(int column) const
 	{
 		Datum value;
-		bool isnull;
-		Oid type;
-		Oid output;
-		bool is_varlena;
 
-		*text = nullptr;
-		if (!Get(column, &value, &isnull, &type))
-			return false;
-		if (!isnull)
-		{
-			getTypeOutputInfo(type, &output, &is_varlena);
-			*text = OidOutputFunctionCall(output, value);
-		}
-		return true;
+		if (!Get(column, &value))
+			return nullptr;
+		return OutputFunctionCall(const_cast<FmgrInfo *>(&columns[column].output), value);
 	}
 };
+
+/* The row as it was before an update or a deletion, or as it is after an insertion or an update. */
+enum class Version
+{
+	before,
+	after
+};
+
+static TriggerRow
+RowOf(FunctionCallInfo fcinfo, Version version)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+
+	return TriggerRow{
+		version == Version::after && updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
+		RelationGetDescr(trigger->tg_relation), FindColumns(fcinfo), trigger->tg_trigger->tgnargs};
+}
 
 static void
 RequireTrigger(FunctionCallInfo fcinfo, int nargs)
@@ -128,41 +188,27 @@ EndFromDuration(TimestampTz starts_at, Datum duration, Oid type, TimestampTz *en
 		IS_VALID_TIMESTAMP(*ends_at);
 }
 
-/* False: a column of the mapping is not there under its name. */
+/* False: it has no key. */
 static bool
-ReadSession(const TriggerRow &row, char **arguments, NewJob *job, TimestampTz *starts_at,
-			TimestampTz *ends_at)
+ReadSession(const TriggerRow &row, NewJob *job, TimestampTz *starts_at, TimestampTz *ends_at)
 {
 	Datum value;
-	Datum duration;
-	bool isnull;
-	bool duration_isnull;
-	Oid type;
-	Oid duration_type;
 
-	if (!row.GetText(arguments[flag_id], &job->session_id) ||
-		!row.GetText(arguments[flag_owner], &job->owner_id) ||
-		!row.GetText(arguments[flag_provider], &job->provider))
-		return false;
-
-	if (!row.Get(arguments[flag_starts_at], &value, &isnull, &type))
-		return false;
-	if (!isnull)
+	job->session_id = row.GetText(flag_id);
+	job->owner_id = row.GetText(flag_owner);
+	job->provider = row.GetText(flag_provider);
+	if (row.Get(flag_starts_at, &value))
 	{
 		*starts_at = DatumGetTimestampTz(value);
 		job->starts_at = starts_at;
 	}
-
-	if (!row.Get(arguments[flag_ends_at], &value, &isnull, &type) ||
-		!row.Get(arguments[flag_duration_minutes], &duration, &duration_isnull, &duration_type))
-		return false;
-	if (!isnull)
+	if (row.Get(flag_ends_at, &value))
 	{
 		*ends_at = DatumGetTimestampTz(value);
 		job->ends_at = ends_at;
 	}
-	else if (job->starts_at != nullptr && !duration_isnull &&
-			 EndFromDuration(*starts_at, duration, duration_type, ends_at))
+	else if (job->starts_at != nullptr && row.Get(flag_duration_minutes, &value) &&
+			 EndFromDuration(*starts_at, value, row.columns[flag_duration_minutes].type, ends_at))
 		job->ends_at = ends_at;
 	return job->session_id != nullptr;
 }
@@ -191,14 +237,12 @@ meetlink_flag(PG_FUNCTION_ARGS)
 	RequireTrigger(fcinfo, flag_arguments);
 
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-	const TriggerRow row = {updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
-							RelationGetDescr(trigger->tg_relation)};
+	const TriggerRow row = RowOf(fcinfo, Version::after);
 	NewJob job = {};
 	TimestampTz starts_at;
 	TimestampTz ends_at;
 
-	if (!ReadSession(row, trigger->tg_trigger->tgargs, &job, &starts_at, &ends_at))
+	if (!row.IsComplete() || !ReadSession(row, &job, &starts_at, &ends_at))
 	{
 		ereport(WARNING,
 				(errmsg("session in \"%s\" could not be flagged for a meeting link",
@@ -209,7 +253,7 @@ meetlink_flag(PG_FUNCTION_ARGS)
 		return PointerGetDatum(nullptr);
 	}
 
-	switch (AddJob(job, !updated))
+	switch (AddJob(job, TRIGGER_FIRED_BY_INSERT(trigger->tg_event)))
 	{
 		case JobAdded::added:
 			break;
@@ -257,10 +301,9 @@ meetlink_retire(PG_FUNCTION_ARGS)
 	if (settling != nullptr && strcmp(settling, "on") == 0)
 		return PointerGetDatum(nullptr);
 
-	const TriggerRow row = {trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation)};
-	const char *session_id;
+	const char *session_id = RowOf(fcinfo, Version::before).GetText(0);
 
-	if (!row.GetText(trigger->tg_trigger->tgargs[0], &session_id) || session_id == nullptr)
+	if (session_id == nullptr)
 		return PointerGetDatum(nullptr); /* renamed: the sweep retires it */
 
 	const Argument arguments[] = {TextArgument(session_id)};
@@ -281,17 +324,13 @@ meetlink_reconnected(PG_FUNCTION_ARGS)
 
 	RequireTrigger(fcinfo, 2);
 
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-	const TriggerRow row = {updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
-							RelationGetDescr(trigger->tg_relation)};
-	const char *owner_id;
-	const char *provider;
+	const TriggerRow row = RowOf(fcinfo, Version::after);
 
-	if (!row.GetText(trigger->tg_trigger->tgargs[0], &owner_id) ||
-		!row.GetText(trigger->tg_trigger->tgargs[1], &provider))
+	if (!row.IsComplete())
 		return PointerGetDatum(nullptr); /* renamed: the sweep finds it */
 
+	const char *owner_id = row.GetText(0);
+	const char *provider = row.GetText(1);
 	const Argument arguments[] = {TextArgument(owner_id), TextArgument(provider)};
 	char *woken[1];
 

@@ -265,27 +265,58 @@ OpenTarget()
 	}
 }
 
+/* Inserts the row and its index entries; whether the session already had a job. The row is there in any case. */
+static bool
+InsertConflicts()
+{
+	ResultRelInfo *info = target->relation;
+	bool conflict = false;
+
+	InsertIndexTuplesSpeculatively(info, target->slot, target->estate, &conflict);
+	return conflict;
+}
+
+/*
+ * True: inserted. False: the session may have a job.
+ *
+ * Without the token of a speculative insertion, which is a heavyweight lock and a WAL record for each row.
+ * It tells those who meet the row that they need not wait for the whole transaction; but nobody adds a job
+ * for a session that is not there yet.
+ */
+static bool
+InsertNew()
+{
+	Relation table = target->relation->ri_RelationDesc;
+
+	table_tuple_insert(table, target->slot, GetCurrentCommandId(true), 0, nullptr);
+	if (!InsertConflicts())
+		return true;
+	CommandCounterIncrement(); /* what this command has inserted it may not delete */
+	simple_table_tuple_delete(table, &target->slot->tts_tid, nullptr);
+	return false;
+}
+
 /* True: inserted. False: the session has a job. */
 static bool
-InsertUnlessThere(bool probably_new)
+InsertUnlessThere()
 {
 	ResultRelInfo *info = target->relation;
 
-	/* The probe is half of the cost, and finds out nothing that the insertion would not. */
-	for (bool probe = !probably_new;; probe = true)
+	for (;;)
 	{
 		ItemPointerData conflicting;
-		bool conflict = false;
 
 		CHECK_FOR_INTERRUPTS();
-		if (probe && !CheckIndexConstraints(info, target->slot, target->estate, &conflicting))
+		if (!CheckIndexConstraints(info, target->slot, target->estate, &conflicting))
 			return false;
 
 		uint32 token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
 
 		table_tuple_insert_speculative(info->ri_RelationDesc, target->slot,
 									   GetCurrentCommandId(true), 0, nullptr, token);
-		InsertIndexTuplesSpeculatively(info, target->slot, target->estate, &conflict);
+
+		const bool conflict = InsertConflicts();
+
 		table_tuple_complete_speculative(info->ri_RelationDesc, target->slot, token, !conflict);
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
 		if (!conflict)
@@ -300,7 +331,7 @@ AddJob(const NewJob &job, bool probably_new)
 		return JobAdded::no_table;
 	FillSlot(target->slot, job);
 
-	bool inserted = InsertUnlessThere(probably_new);
+	const bool inserted = (probably_new && InsertNew()) || InsertUnlessThere();
 
 	LetGo();
 	return inserted ? JobAdded::added : JobAdded::exists;

@@ -8,7 +8,7 @@ use Meetlink::World;
 use Test::More;
 
 my $world = Meetlink::World->new(
-	config => { sidecar => { http_timeout => '"2s"', lease => '"4s"', poll_interval => '"200ms"' } });
+	config => { sidecar => { http_timeout => '"20s"', lease => '"40s"', poll_interval => '"200ms"' } });  # held requests may take a while on a busy machine
 my ($standin, $daemon) = ($world->standin, $world->daemon);
 my %tutor = map { ($_ => $world->tutor(name => "Tutor-$_", provider => $_)) } qw(google_meet zoom);
 

@@ -44,6 +44,39 @@ update public.tutor_video_provider_connections set connection_status = 'needs_re
 update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease_until = null;
 select is((select (connection_found, connection_usable)::text from meetlink.claim(:first, 1, '1 minute')), '(t,f)', 'one that must be reconnected: found, not usable');
 
+-- beginning where a claim before has ended
+update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease_until = null;
+select starts_at as passed from meetlink.job where right(session_id, 1) = '4' \gset
+select is((select array_agg(right(session_id, 1)) from meetlink.claim(:first, 2, '1 minute', '{}', :'passed')), '{4,3}'::text[], 'a claim may pass by sessions that start earlier');
+select is((select array_agg(right(session_id, 1)) from meetlink.claim(:first, 2, '1 minute')), '{6,5}'::text[], 'which the next one from the start takes');
+update meetlink.job set starts_at = null where right(session_id, 1) = '2';
+select is((select array_agg(right(session_id, 1) order by claim_id) from meetlink.claim_jobs(:first, 10, '1 minute', '{}', now() + interval '1 year')), '{2}'::text[],
+    'a job without a time comes last, and is not passed by');
+update meetlink.job j set starts_at = s.scheduled_start_at from public.sessions s where s.id::text = j.session_id and j.starts_at is null;
+
+-- statistics of a table that was empty when they were made: neither a claim nor settling may read all of it
+begin;
+set local client_min_messages = warning;
+create function pg_temp.add_jobs() returns void language sql as
+$$ insert into meetlink.job (session_id, owner_id, provider, starts_at, ends_at)
+   select gen_random_uuid(), 'somebody', 'zoom', now() + interval '1 year', now() + interval '2 years' from generate_series(1, 20000) $$;
+select pg_temp.add_jobs() \g /dev/null
+delete from meetlink.job where owner_id = 'somebody';
+analyze meetlink.job;
+select pg_temp.add_jobs() \g /dev/null
+update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease_until = null where state = 'claimed';
+create function pg_temp.rows_read() returns bigint language sql as
+$$ select coalesce(sum(pg_stat_get_xact_tuples_returned(i) + pg_stat_get_xact_tuples_fetched(i)), 0)::bigint
+   from (select 'meetlink.job'::regclass union all select indexrelid from pg_index where indrelid = 'meetlink.job'::regclass) t(i) $$;
+select pg_temp.rows_read() as before \gset
+create temp table claimed on commit drop as select * from meetlink.claim(:first, 5, '1 minute');
+select cmp_ok(pg_temp.rows_read() - :before, '<', 100::bigint, 'a claim reads what it takes, whatever the planner has heard of the table');
+select pg_temp.rows_read() as before \gset
+select is((select count(*) from meetlink.settle(:first, (select jsonb_agg(jsonb_build_object('session_id', session_id, 'claim_id', claim_id, 'outcome', 'linked',
+            'join_url', 'https://zoom.us/j/1', 'external_id', '1', 'writes', 1)) from claimed)) where verdict = 'done'), 5::bigint, 'settled');
+select cmp_ok(pg_temp.rows_read() - :before, '<', 200::bigint, 'and settling likewise');
+rollback;
+
 -- skipping
 update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease_until = null;
 select is((select array_agg(right(session_id, 1)) from meetlink.claim(:first, 10, '1 minute', array[fixture.ada() || '/zoom'])), '{6,7}'::text[],

@@ -23,7 +23,7 @@ constexpr postgres::Statement claim_statement{
     "end as token_expires_at, connection_print, "
     "greatest(0, floor(extract(epoch from clock_timestamp() - flagged_at) * 1000))::bigint as "
     "age_ms, floor(extract(epoch from clock_timestamp()))::bigint as claimed_at "
-    "from meetlink.claim($1, $2, $3::interval, $4::text[])"};
+    "from meetlink.claim($1, $2, $3::interval, $4::text[], to_timestamp($5))"};
 
 /// Claims, those that have stalled included, in multiples of max_in_flight.
 constexpr std::size_t most_of_all = 4;
@@ -31,6 +31,9 @@ constexpr std::size_t most_of_all = 4;
 /// How long a drained run waits for a provider's rate; a breaker that is open longer ends it.
 constexpr std::chrono::seconds patience{2};
 constexpr int attempts_of_a_drained_run = 5;
+
+/// Of its time, the part that a claimer of a backlog spends on looking from the start (meetlink.claim_jobs).
+constexpr int once_in = 10;
 
 /// How long a little room waits for more.
 constexpr std::chrono::milliseconds gather{5};
@@ -173,13 +176,21 @@ asio::awaitable<Claimer::Taken> Claimer::claim()
 {
     auto skip = limits_.skip(Clock::now());
     const auto asked = std::min(room(), batch);
-    auto taken = co_await take(asked, skip);
+    const auto began = Clock::now();
+    const bool from_start = !passed_ || began >= from_start_at_;
+    auto taken = co_await take(asked, skip, from_start ? std::nullopt : passed_);
     if (!taken) {
         co_return taken;
     }
-    unfinished_ = *taken == asked || !skip.empty();
-    // Full once more, or some of a connection's jobs may have been left out: look again at once.
-    rung_ = rung_ || *taken == asked;
+    if (from_start) {
+        const auto ended = Clock::now();
+        from_start_at_ = ended + once_in * (ended - began);
+    }
+    const bool full = *taken == asked;
+    unfinished_ = full || !from_start || !skip.empty();
+    // Full once more, or what was passed by may be due by now: look again at once.
+    rung_ = rung_ || full || !from_start;
+    passed_ = full ? last_taken_ : std::nullopt;
     const auto probes = limits_.awaiting_probe(Clock::now());
     if (!probes.empty() && room() > 0 && !stopped_) {
         std::erase_if(skip, [&](const auto& key) {
@@ -188,20 +199,22 @@ asio::awaitable<Claimer::Taken> Claimer::claim()
         auto others = skip;
         const auto failed = limits_.failed_probes();
         others.insert(others.end(), failed.begin(), failed.end());
-        taken = co_await take(1, std::move(others));
+        taken = co_await take(1, std::move(others), std::nullopt);
         if (taken && *taken == 0 && !failed.empty()) {
             limits_.forget_failed_probes();
-            taken = co_await take(1, std::move(skip));
+            taken = co_await take(1, std::move(skip), std::nullopt);
         }
     }
     co_return taken;
 }
 
-asio::awaitable<Claimer::Taken> Claimer::take(std::size_t max, std::vector<std::string> skip)
+asio::awaitable<Claimer::Taken> Claimer::take(std::size_t max, std::vector<std::string> skip,
+                                              Time after)
 {
     std::vector<postgres::Parameter> parameters{
         std::to_string(registration_.daemon_id), std::to_string(max),
-        postgres::interval(options_.lease), postgres::array_literal(skip)};
+        postgres::interval(options_.lease), postgres::array_literal(skip),
+        after ? std::to_string(after->time_since_epoch().count()) : "-infinity"};
     const auto until = Clock::now() + options_.lease;  // before the statement is sent: see Lease
     const auto answer = co_await session_.query(claim_statement, std::move(parameters));
     if (!answer) {
@@ -212,6 +225,7 @@ asio::awaitable<Claimer::Taken> Claimer::take(std::size_t max, std::vector<std::
     for (std::size_t row = 0; row < answer->size(); ++row) {
         auto claim = Claim::read((*answer)[row]);
         auto lease = leases_.add(claim.claim_id, until);
+        last_taken_ = claim.starts_at;
         ready_.push_back({.claim = std::move(claim), .lease = std::move(lease)});
     }
     std::ranges::stable_sort(ready_, {}, [](const Ready& one) { return one.claim.starts_at; });

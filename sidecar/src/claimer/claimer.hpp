@@ -54,10 +54,12 @@ private:
     using Clock = Condition::Clock;
     /// How many rows came; nothing: the statement failed.
     using Taken = std::optional<std::size_t>;
+    using Time = std::optional<std::chrono::sys_seconds>;
 
     [[nodiscard]] boost::asio::awaitable<Taken> claim();
-    [[nodiscard]] boost::asio::awaitable<Taken> take(std::size_t max,
-                                                     std::vector<std::string> skip);
+    /// after: as in meetlink.claim; nothing: from the start.
+    [[nodiscard]] boost::asio::awaitable<Taken> take(std::size_t max, std::vector<std::string> skip,
+                                                     Time after);
     [[nodiscard]] boost::asio::awaitable<bool> wait_for_work();
     /// A claim that is held, and whose work has not begun.
     struct Ready {
@@ -80,6 +82,10 @@ private:
     std::deque<Ready> ready_;  ///< the nearest session first
     bool rung_ = true;         ///< something may be due that could be taken now
     bool unfinished_ = false;  ///< something may be due that could not be taken
+    /// Of a backlog, sessions that start earlier have just been looked through; nothing: they have not.
+    Time passed_;
+    Time last_taken_;
+    Clock::time_point from_start_at_{};
     bool stopped_ = false;
     bool failed_ = false;
     Condition changed_;

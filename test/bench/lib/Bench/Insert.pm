@@ -83,6 +83,7 @@ sub throughput
 		select id, tutor_id, student_id, 'zoom', confirmed_start_at, confirmed_end_at, 60 from b;"
 	  : "$bare_insert;";
 	close $script;
+	$server->sql($database, 'checkpoint');
 	my $output = qx($server->{bin}/pgbench -n -M prepared -c $clients -j 2 -T 3 -f $script -h $server->{folder} -U postgres $database 2>&1);
 	my ($tps) = $output =~ /tps = ([\d.]+)/ or die "pgbench: $output";
 	# what was flagged must not grow from round to round

@@ -15,6 +15,7 @@ use Meetlink::Wait qw(wait_until);
 my $people  = 500;
 our $key     = 'the key of the benchmark';
 our @ciphertexts;
+my $refresh;
 my $folder  = "$ENV{MEETLINK_BUILD}/bench";
 my $backlog = 20_000;
 
@@ -86,7 +87,11 @@ sub rate_of
 	$options{queue}->enqueue_all($server) if $options{queue};
 	$server->sql('links', 'vacuum analyze; checkpoint');
 	my $process = $start->();
-	wait_until('the backlog is drained', sub { $server->sql('links', 'select not exists (select from sessions where join_url is null)') eq 't' }, 600);
+	# beside what a snapshot holds, from the end: meetlink's index of unlinked sessions would be read through, time and again
+	my $drained = $options{keep}
+	  ? 'select (select true from sessions where join_url is null order by scheduled_start_at desc limit 1) is null'
+	  : 'select not exists (select from sessions where join_url is null)';
+	wait_until('the backlog is drained', sub { $server->sql('links', $drained) eq 't' }, 600);
 	my ($memory) = map { /^VmHWM:\s*(\d+)/ ? $1 / 1024 : () } do { open(my $status, '<', '/proc/' . $process->pid . '/status') or die $!; <$status> };
 	$process->stop;
 	return ($server->sql('links', "select (count(*) - 1) / extract(epoch from max(meeting_created_at) - min(meeting_created_at)) from sessions where created_at >= '$began'"), $memory);
@@ -158,10 +163,11 @@ sub book_steadily
 
 # --- the scene ---------------------------------------------------------------------------------------
 
-# The application's database anew, with connected tutors, and a stand-in that answers after $delay ms.
+# The application's database anew, with connected tutors (people => how many), and a stand-in that answers after $delay ms.
 sub fresh
 {
-	my ($server, $standin, $delay) = @_;
+	my ($server, $standin, $delay, %options) = @_;
+	my $people = $options{people} // $people;
 	$standin->admin(POST => 'reset', {});
 	$standin->admin(PATCH => 'settings', { record_capacity => 0 });
 	$standin->fault(effect => 'delay', delay_ms => 0 + $delay, operation => 'create', times => 'forever') if $delay;
@@ -169,10 +175,12 @@ sub fresh
 	$standin->admin(POST => 'accounts', [
 		map { { provider => 'zoom', account => "tutor$_\@example.org", client_id => 'zoom-client', client_secret => 'zoom-secret',
 			access_token => "access-$_", refresh_token => "refresh-$_", expires_in => 86400, daily_limit => 0 } } 1 .. $people ]);
-	@ciphertexts = map { [ encrypt_cbc($key, "access-$_"), encrypt_cbc($key, "refresh-$_") ] } 1 .. $people unless @ciphertexts;
+	# one for all: nothing is refreshed, and each takes a process
+	$refresh //= encrypt_cbc($key, 'refresh');
+	push @ciphertexts, map { [ encrypt_cbc($key, "access-$_"), $refresh ] } @ciphertexts + 1 .. $people;
 	my $n = 0;
 	$server->sql('links', 'create temp table t (n int, access text, refresh text);
-		insert into t values ' . join(',', map { sprintf q{(%d, '%s', '%s')}, ++$n, @$_ } @ciphertexts) . q{;
+		insert into t values ' . join(',', map { sprintf q{(%d, '%s', '%s')}, ++$n, @$_ } @ciphertexts[ 0 .. $people - 1 ]) . q{;
 		insert into tutor_video_provider_connections (tutor_id, provider, access_token_encrypted, refresh_token_encrypted, token_expires_at)
 		select p.id, 'zoom', access, refresh, now() + interval '1 day'
 		from t join (select id, row_number() over () as n from profiles where role = 'tutor') p using (n)});

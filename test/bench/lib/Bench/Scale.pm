@@ -10,7 +10,8 @@ use IPC::Open2 qw(open2);
 use Meetlink::Standin;
 
 my $backlog = 20_000;
-my $held    = 300_000;    # links while the snapshot is held: ten minutes at 500/s
+my $held    = $ENV{HELD} // 300_000;    # links while the snapshot is held: ten minutes at 500/s
+my $tutors  = 5_000;                    # so many, that Zoom would allow them that many in a day (PROVIDERS.md 2.4)
 my @sizes   = $ENV{MEETLINK_LONG_TESTS} ? (10_000, 100_000, 1_000_000, 10_000_000) : (10_000, 100_000, 1_000_000);
 
 sub run
@@ -92,10 +93,8 @@ sub snapshot
 			my ($jobs, %options) = @_;
 			return (Bench::Links::rate_of($server, $standin, 0, $jobs, sub { several($server, $standin, 1) }, keep => 1, %options))[0];
 		};
-		Bench::Links::fresh($server, $standin, 0);
+		Bench::Links::fresh($server, $standin, 0, people => $tutors);
 		$server->attach('links');
-		# more than Zoom allows 500 tutors in a day
-		$server->sql('links', 'update meetlink.daily_budget set all_of_it = 1000000, least_urgent = 1000000');
 		if ($holding)
 		{
 			my $pid = open2(my $out, $in, "$server->{bin}/psql", '-XAtq', '-d', $server->connstr('links'));
@@ -123,33 +122,41 @@ sub snapshot
 	}
 	my ($without, $with) = map { $rate{$_}[-1] } 0, 1;
 	$report->row("drain after $held links while another session holds a snapshot", sprintf('%.0f/s, %.2f of that without', $with, $with / $without), '>= 0.90', $with >= 0.9 * $without);
-	$report->row('claim of 100 then', sprintf('p50 %.1f ms, p99 %.1f ms (without: %.1f and %.1f)', @{ $claim{1} }, @{ $claim{0} }), 'p99 <= 10 ms', $claim{1}[1] <= 10);
+	$report->row('claim of 100 then, of a backlog', sprintf('p50 %.1f ms, p99 %.1f ms (without: %.1f and %.1f)', map { @{ $_->{backlog} } } @claim{ 1, 0 }), 'p99 <= 10 ms', $claim{1}{backlog}[1] <= 10);
+	$report->row('the same from the start, past all that has been claimed', sprintf('p50 %.1f ms, p99 %.1f ms (without: %.1f and %.1f)', map { @{ $_->{start} } } @claim{ 1, 0 }));
 	return;
 }
 
-# p50 and p99 in ms.
+# p50 and p99 in ms of claims that begin where the one before has ended (backlog), as a daemon's do nine times of
+# ten, and of claims that do not (start).
 sub claims
 {
 	my ($server) = @_;
 	$server->bookings('links', $backlog);
 	$server->sql('links', $server->book_statement('b where not exists (select from sessions s where s.booking_id = b.id)'));
-	return [ split /,/, $server->sql('links', "create temp table lap (ms float8);
-		do \$\$
-		declare
-			began timestamptz;
-			daemon bigint;
-		begin
-			select daemon_id into daemon from meetlink.register_daemon('bench', '0');
-			for i in 1 .. 105 loop
-				began := clock_timestamp();
-				perform from meetlink.claim(daemon, 100, '1 hour');
-				if i > 5 then
-					insert into lap values (1000 * extract(epoch from clock_timestamp() - began));
-				end if;
-				commit;
-			end loop;
-		end \$\$;
-		select trim(both '{}' from percentile_cont(array[0.5, 0.99]) within group (order by ms)::text) from lap") ];
+	return {
+		map {
+			my ($kind, $after) = @$_;
+			($kind => [ split /,/, $server->sql('links', "create temp table lap (ms float8);
+				do \$\$
+				declare
+					began timestamptz;
+					daemon bigint;
+					passed timestamptz;
+				begin
+					select daemon_id into daemon from meetlink.register_daemon('bench', '0');
+					for i in 1 .. 85 loop
+						began := clock_timestamp();
+						select max(starts_at) into passed from meetlink.claim(daemon, 100, '1 hour', '{}', $after);
+						if i > 5 then
+							insert into lap values (1000 * extract(epoch from clock_timestamp() - began));
+						end if;
+						commit;
+					end loop;
+				end \$\$;
+				select trim(both '{}' from percentile_cont(array[0.5, 0.99]) within group (order by ms)::text) from lap") ])
+		} [ backlog => "coalesce(passed, '-infinity')" ], [ start => "'-infinity'" ]
+	};
 }
 
 package Bench::Several;
