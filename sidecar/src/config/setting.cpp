@@ -141,11 +141,10 @@ constexpr std::array table{
             "Most requests a second of this daemon; Zoom allows a Pro account 20 creates a second.",
             Rule::any, 0.01, 100'000},
 
-    Setting{
-        "tls", "ca_file", to<&Config::tls, &Tls::ca_file>, "",
-        "PEM file with the authorities that providers' certificates are checked against; empty: "
-        "the system's store.",
-        Rule::readable_file},
+    Setting{"tls", "ca_file", to<&Config::tls, &Tls::ca_file>, "",
+            "PEM file with the authorities that providers' certificates are checked against, read "
+            "anew every 10 minutes; empty: the system's store.",
+            Rule::readable_file},
 
     Setting{"log", "level", to<&Config::log, &Log::level>, "info",
             "Least serious events that are logged."},

@@ -18,6 +18,7 @@ constexpr std::size_t header_limit = std::size_t{64} * 1024;
 // request on a connection that is just being closed is an unknown outcome.
 constexpr long max_idle_seconds = 45;
 constexpr long max_connection_seconds = 600;  // so that a changed address is noticed
+constexpr long max_authority_seconds = 600;   // so that a renewed file of authorities is
 
 void wipe(std::string& text) noexcept
 {
@@ -105,9 +106,7 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &release_idle_buffers);
-    if (!options.ca_file.empty()) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
-    }
+    trust(options.ca_file);
     if (is_loopback(response_.host)) {
         curl_easy_setopt(easy, CURLOPT_PROXY, "");  // https_proxy is for the world outside
     }
@@ -134,6 +133,24 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Transfer::before_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
     set_body();
+}
+
+/// libcurl keeps the parsed authorities for all connections only if it has a file and no folder of them
+/// (ossl_cached_x509_store() in its vtls/openssl.c); else each connection has its own: 10 ms and 1 MB.
+void Transfer::trust(const std::filesystem::path& ca_file)
+{
+    CURL* const easy = easy_.get();
+    const char* file = nullptr;
+    if (!ca_file.empty()) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
+        file = ca_file.c_str();
+    } else {
+        curl_easy_getinfo(easy, CURLINFO_CAINFO, &file);  // the one libcurl was built with
+    }
+    if (file != nullptr) {
+        curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+    }
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, max_authority_seconds);
 }
 
 void Transfer::set_body()

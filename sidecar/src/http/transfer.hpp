@@ -44,6 +44,7 @@ private:
     static int before_request(void* self, char*, char*, int, int) noexcept;
 
     void set_options(const ClientOptions& options, CURLSH* share);
+    void trust(const std::filesystem::path& ca_file);
     void set_body();
     void read_header(std::string_view line);
     void read_timings();
