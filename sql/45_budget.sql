@@ -33,18 +33,15 @@ comment on table meetlink.daily_budget is
 
 revoke all on meetlink.daily_budget from public;
 
+-- Bodies of these two are parsed already, and inlined.
 create function meetlink.utc_day(at timestamptz) returns date
-language sql immutable parallel safe set search_path = pg_catalog, pg_temp as
-$$
-    select (at at time zone 'UTC')::date
-$$;
+language sql immutable parallel safe
+return (at at time zone 'UTC')::date;
 
 -- When the next UTC day begins.
 create function meetlink.next_utc_day(at timestamptz) returns timestamptz
-language sql immutable parallel safe set search_path = pg_catalog, pg_temp as
-$$
-    select (meetlink.utc_day(at) + 1)::timestamp at time zone 'UTC'
-$$;
+language sql immutable parallel safe
+return (meetlink.utc_day(at) + 1)::timestamp at time zone 'UTC';
 
 create function meetlink.used_today(owner_id text, provider text, at timestamptz) returns bigint
 language sql stable security definer set search_path = pg_catalog, pg_temp as
@@ -64,7 +61,6 @@ $$
 #variable_conflict use_column
 declare
     refused bigint[];
-    -- once, and not for each job: calls of functions would be most of what a claim costs
     today date := meetlink.utc_day(at);
     tomorrow timestamptz := meetlink.next_utc_day(at);
 begin
@@ -104,6 +100,22 @@ begin
     where j.session_id = r.session_id and r.claim_id = any (refused);
     return array(select j from unnest(jobs) j where j.claim_id <> all (refused));
 end
+$$;
+
+-- A claim was counted as one request; these attempts, unless they go on, sent more or fewer.
+create function meetlink.correct_use(daemon_id bigint, outcomes jsonb, held meetlink.job[], verdicts jsonb) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+    update meetlink.daily_use u
+    set used = u.used + c.more
+    from (select j.owner_id, j.provider, sum(o.writes - 1) as more,
+                 meetlink.utc_day(clock_timestamp() - make_interval(secs => coalesce(o.attempt_ms, 0) / 1000.0)) as day
+          from jsonb_to_recordset(outcomes) as o(claim_id bigint, writes integer, attempt_ms double precision)
+          join unnest(held) j on j.claim_id = o.claim_id
+          where o.writes <> 1
+            and coalesce(verdicts -> o.claim_id::text ->> 'verdict', '') not in ('busy', 'moved', 'unwanted')
+          group by j.owner_id, j.provider, day) c
+    where u.owner_id = c.owner_id and u.provider = c.provider and u.day = c.day and u.daemon_id = correct_use.daemon_id
 $$;
 
 -- What attempts did not use of the budget is offered to as many as wait for the next day: they may be of an account

@@ -21,24 +21,31 @@ $$
 declare
     held meetlink.job[];
     lost bigint[];
+    links jsonb := outcomes;
     writes jsonb;
     reconnected bigint[];
 begin
     select h.held, h.lost into held, lost from meetlink.hold_claims(daemon_id, outcomes) h;
 
-    select jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail,
-                                                           'starts_at', w.starts_at, 'ends_at', w.ends_at)) into writes
-    from meetlink.write_links(
-        (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
-         where o ->> 'outcome' = 'linked'
-           and exists (select from unnest(held) j where j.claim_id = (o ->> 'claim_id')::bigint))) w;
+    if outcomes @? '$[*] ? (@.outcome != "linked")' or cardinality(held) < jsonb_array_length(outcomes) then
+        links := (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
+                  where o ->> 'outcome' = 'linked'
+                    and exists (select from unnest(held) j where j.claim_id = (o ->> 'claim_id')::bigint));
+    end if;
+    if links is not null then
+        select jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail,
+                                                               'starts_at', w.starts_at, 'ends_at', w.ends_at)) into writes
+        from meetlink.write_links(links) w;
+    end if;
 
-    -- A failure that waits for a reconnect is not worth storing when that has happened meanwhile.
-    select array_agg(o.claim_id) into reconnected
-    from jsonb_to_recordset(outcomes) as o(claim_id bigint, session_id text, outcome text, connection_print bigint)
-    join meetlink.session s on s.id = meetlink.session_key(o.session_id)
-    join meetlink.connection k on k.owner = s.owner and k.provider = s.provider and k.usable
-    where o.outcome = 'failed' and k.print is distinct from o.connection_print;
+    if outcomes @? '$[*] ? (@.outcome == "failed")' then
+        -- One that waits for a reconnect is not worth storing when that has happened meanwhile.
+        select array_agg(o.claim_id) into reconnected
+        from jsonb_to_recordset(outcomes) as o(claim_id bigint, session_id text, outcome text, connection_print bigint)
+        join meetlink.session s on s.id = meetlink.session_key(o.session_id)
+        join meetlink.connection k on k.owner = s.owner and k.provider = s.provider and k.usable
+        where o.outcome = 'failed' and k.print is distinct from o.connection_print;
+    end if;
 
     return query
         select r.claim_id, r.verdict, r.detail, (writes -> r.claim_id::text ->> 'starts_at')::timestamptz,
@@ -88,6 +95,79 @@ returns table (claim_id bigint, verdict text, detail text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
 $$
+declare
+    written integer;
+    unwritten jsonb;
+begin
+    return query select l, 'done', null::text from meetlink.record_links(daemon_id, outcomes, held, verdicts) l;
+    get diagnostics written = row_count;
+    if written < jsonb_array_length(outcomes) then
+        unwritten := (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
+                      where verdicts -> (o ->> 'claim_id') ->> 'verdict' is distinct from 'written');
+        return query select * from meetlink.record_unwritten(daemon_id, unwritten, held, lost, verdicts, reconnected);
+    end if;
+
+    if cardinality(lost) > 0 or outcomes @? '$[*].surplus[*]' or verdicts @? '$.*.verdict ? (@ == "unwanted")' then
+        perform meetlink.record_orphans(outcomes, lost, verdicts);
+    end if;
+    if outcomes @? '$[*] ? (@.writes != 1)' then
+        perform meetlink.correct_use(daemon_id, outcomes, held, verdicts);
+    end if;
+    if outcomes @? '$[*] ? (@.writes == 0)' then
+        perform meetlink.offer_unused_budget(outcomes, held);
+    end if;
+    if unwritten is not null or exists (select from meetlink.provider_block) then
+        perform meetlink.judge_providers(outcomes, held);
+    end if;
+end
+$$;
+
+-- Links that were written: what nearly all outcomes are, and so with nothing that the others need.
+create function meetlink.record_links(daemon_id bigint, outcomes jsonb, held meetlink.job[], verdicts jsonb) returns setof bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
+$$
+#variable_conflict use_column
+begin
+    return query
+    with linked as materialized (
+        select o.*, j.owner_id, j.provider, j.attempts, j.flagged_at, j.outcome_unknown, j.starts_at, j.generation
+        from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint, attempt_ms double precision, external_id text,
+                                               adopted boolean, detail text, timings jsonb)
+        join unnest(held) j on j.claim_id = o.claim_id
+        where verdicts -> o.claim_id::text ->> 'verdict' = 'written'
+    ), retired as (
+        -- here and not by the trigger on the sessions table, which would do it one by one (meetlink.settling)
+        delete from meetlink.job j
+        where j.session_id = any (array(select l.session_id from linked l))
+          and j.claim_id = any (array(select l.claim_id from linked l))
+    ), unsure as (
+        -- A create whose answer never came may be carried out after this attempt has looked: look once more.
+        insert into meetlink.orphan (session_id, owner_id, provider, starts_at, generation, claim_id, due_at)
+        select l.session_id, l.owner_id, l.provider, l.starts_at, l.generation, l.claim_id, clock_timestamp() + meetlink.quiet_time()
+        from linked l
+        where l.outcome_unknown and l.owner_id is not null and l.provider is not null
+    )
+    insert into meetlink.attempt (
+        session_id, owner_id, provider, claim_id, attempt, daemon, started_at, outcome, detail, external_id, timings)
+    select l.session_id, l.owner_id, l.provider, l.claim_id, l.attempts,
+           coalesce((select m.name from meetlink.daemon m where m.id = daemon_id), 'unknown'),
+           clock_timestamp() - make_interval(secs => coalesce(l.attempt_ms, 0) / 1000.0),
+           case when l.adopted then 'adopted' else 'linked' end, l.detail, l.external_id,
+           l.timings || jsonb_build_object('attempt_ms', l.attempt_ms,
+                                           'age_ms', round(1000 * extract(epoch from clock_timestamp() - l.flagged_at), 1))
+    from linked l
+    returning claim_id;
+end
+$$;
+
+-- The others: attempts that made no link, and links that could not be written.
+create function meetlink.record_unwritten(
+    daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
+returns table (claim_id bigint, verdict text, detail text)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
+$$
 #variable_conflict use_column
 begin
     return query
@@ -112,7 +192,7 @@ begin
                     else 'done' end as verdict
         from jsonb_to_recordset(outcomes) as o(
                  session_id text, claim_id bigint, outcome text, attempt_ms double precision, generation integer,
-                 outcome_unknown boolean, connection_print bigint, external_id text, adopted boolean,
+                 outcome_unknown boolean, connection_print bigint, external_id text,
                  reason text, stage text, http_status integer, provider_code text, detail text,
                  retry_after_s double precision, timings jsonb, writes integer)
         cross join lateral (select verdicts -> o.claim_id::text as write) w
@@ -125,18 +205,15 @@ begin
     ),
     -- What follows from it: the state, and the time of the next attempt.
     decided as materialized (
-        select p.*, j.owner_id, j.provider, j.attempts, j.flagged_at,
+        select p.*, j.owner_id, j.provider, j.attempts,
                case when p.verdict not in ('done', 'rejected') then null
-                    when p.write_verdict = 'written' then 'linked'
                     when p.outcome = 'released' then 'due'
                     when r.disposition = 'give_up' or meetlink.over_at(j.starts_at, j.ends_at) <= t.at
                       then 'gave_up'
                     when r.disposition = 'block' and not (r.scope = 'connection' and p.claim_id = any (reconnected))
                       then 'blocked'
                     else 'waiting' end as next_state,
-               -- a link needs none, and the function is most of what settling would cost
-               case when p.write_verdict = 'written' then null
-                    when p.outcome = 'released' then t.at
+               case when p.outcome = 'released' then t.at
                     else meetlink.next_attempt_at(j.attempts, j.starts_at, r.min_delay,
                                                   make_interval(secs => least(coalesce(p.retry_after_s, 0), 86400)), random(), t.at) end as next_at
         from reported p
@@ -145,11 +222,10 @@ begin
         cross join (select clock_timestamp() as at) t
     ),
     retired as (
-        -- here and not by the trigger on the sessions table, which would do it one by one (meetlink.settling);
-        -- also of a session that turned out to need no link
+        -- of a session that turned out to need no link
         delete from meetlink.job j
-        where j.session_id = any (array(select d.session_id from decided d where d.next_state = 'linked' or d.write_verdict = 'unwanted'))
-          and j.claim_id = any (array(select d.claim_id from decided d where d.next_state = 'linked' or d.write_verdict = 'unwanted'))
+        where j.session_id = any (array(select d.session_id from decided d where d.write_verdict = 'unwanted'))
+          and j.claim_id = any (array(select d.claim_id from decided d where d.write_verdict = 'unwanted'))
     ),
     moved as (
         update meetlink.job j
@@ -180,42 +256,14 @@ begin
                clock_timestamp() - make_interval(secs => coalesce(p.attempt_ms, 0) / 1000.0),
                case when p.verdict = 'lost' then 'lost'
                     when p.write_verdict = 'rejected' then 'failed'
-                    when p.outcome = 'linked' and p.adopted then 'adopted'
                     else p.outcome end,
                p.final_stage, p.final_reason, nullif(p.http_status, 0), nullif(p.provider_code, ''), p.final_detail,
                p.external_id, case when d.next_state in ('due', 'waiting') then d.next_at end,
                p.timings || jsonb_build_object('attempt_ms', p.attempt_ms)
-               || case when d.write_verdict = 'written' then jsonb_build_object(
-                      'age_ms', round(1000 * extract(epoch from clock_timestamp() - d.flagged_at), 1)) else '{}' end
         from reported p
         left join decided d on d.claim_id = p.claim_id
         where p.verdict not in ('busy', 'moved')
-    ),
-    corrected as (
-        -- the claim was counted as one request (45_budget.sql)
-        update meetlink.daily_use u
-        set used = u.used + c.more
-        from (select d.owner_id, d.provider, meetlink.utc_day(clock_timestamp() - make_interval(secs => coalesce(p.attempt_ms, 0) / 1000.0)) as day,
-                     sum(p.writes - 1) as more
-              from reported p join decided d on d.claim_id = p.claim_id
-              where p.verdict in ('done', 'rejected') and p.writes <> 1
-              group by 1, 2, 3) c
-        where u.owner_id = c.owner_id and u.provider = c.provider and u.day = c.day and u.daemon_id = record_outcomes.daemon_id
     )
     select p.claim_id, p.verdict, case when p.verdict = 'rejected' then p.final_detail end from reported p;
-
-    if cardinality(lost) > 0 or outcomes @? '$[*].surplus[*]' or verdicts @? '$.*.verdict ? (@ == "unwanted")' then
-        perform meetlink.record_orphans(outcomes, lost, verdicts);
-    end if;
-    -- A create whose answer never came may be carried out after this attempt has looked: look once more.
-    insert into meetlink.orphan (session_id, owner_id, provider, starts_at, generation, claim_id, due_at)
-    select j.session_id, j.owner_id, j.provider, j.starts_at, j.generation, j.claim_id, clock_timestamp() + meetlink.quiet_time()
-    from unnest(held) j
-    where j.outcome_unknown and j.owner_id is not null and j.provider is not null
-      and verdicts -> j.claim_id::text ->> 'verdict' = 'written';
-    perform meetlink.judge_providers(outcomes, held);
-    if outcomes @? '$[*] ? (@.writes == 0)' then
-        perform meetlink.offer_unused_budget(outcomes, held);
-    end if;
 end
 $$;

@@ -293,28 +293,29 @@ begin
                        {starts_at} as starts_now, {ends_at} as ends_now
                 from {sessions} s join link l on s.{session.id} = l.key
                 for no key update of s skip locked
-            ), moved as materialized (
-                select k.claim_id, k.starts_now, k.ends_now
+            ), compared as materialized (
+                select k.claim_id, k.key, k.join_url, k.external_id, k.wanted, k.starts_now, k.ends_now,
+                       coalesce(k.wanted and isfinite(k.starts_now) and isfinite(k.ends_now) and k.starts_now < k.ends_now
+                                and k.starts_at is not null and k.ends_at is not null
+                                and (floor(extract(epoch from k.starts_now)) <> k.starts_at or floor(extract(epoch from k.ends_now)) <> k.ends_at),
+                                false) as moved
                 from locked k
-                where k.wanted and isfinite(k.starts_now) and isfinite(k.ends_now) and k.starts_now < k.ends_now
-                  and (floor(extract(epoch from k.starts_now)) <> k.starts_at or floor(extract(epoch from k.ends_now)) <> k.ends_at)
-                  and k.starts_at is not null and k.ends_at is not null
             ), written as (
                 update {sessions} s
                 set {link_columns}
-                from locked l
-                where s.{session.id} = l.key and l.wanted and l.claim_id not in (select m.claim_id from moved m)
+                from compared l
+                where s.{session.id} = l.key and l.wanted and not l.moved
                 returning l.claim_id, s.{session.join_url} is not null as kept
             )
             select l.claim_id,
                    case when w.kept then 'written'
-                        when m.claim_id is not null then 'moved'
+                        when k.moved then 'moved'
                         when k.wanted then 'rejected'
                         when k.key is not null or not exists (select from {sessions} s where s.{session.id} = l.key) then 'unwanted'
                         else 'busy' end,
-                   case when k.wanted and w.kept is not true and m.claim_id is null then 'a trigger of the table discarded the link' end,
-                   m.starts_now, m.ends_now
-            from link l left join locked k using (claim_id) left join written w using (claim_id) left join moved m using (claim_id);
+                   case when k.wanted and w.kept is not true and not k.moved then 'a trigger of the table discarded the link' end,
+                   case when k.moved then k.starts_now end, case when k.moved then k.ends_now end
+            from link l left join compared k using (claim_id) left join written w using (claim_id);
         end
         $body$, names));
 

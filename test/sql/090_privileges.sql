@@ -31,11 +31,11 @@ select is_empty($$
     select p.oid::regprocedure, p.proconfig from pg_proc p
     where (p.pronamespace = 'meetlink'::regnamespace or p.proname = 'retry_meeting_link')
       and p.prolang <> (select oid from pg_language where lanname = 'c')
-      and p.proname not in ('session_key', 'owner_key', 'over_at')  -- SQL-standard bodies, parsed already and inlined
+      and p.proname not in ('session_key', 'owner_key', 'over_at', 'utc_day', 'next_utc_day')  -- SQL-standard bodies, parsed already and inlined
       and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)
     $$, 'every function locks its search_path');
-select is((select count(*) from pg_proc where proname in ('session_key', 'owner_key', 'over_at') and prosqlbody is not null and not prosecdef), 3::bigint,
-    'but the three that are parsed once, run as the caller');
+select is((select count(*) from pg_proc where proname in ('session_key', 'owner_key', 'over_at', 'utc_day', 'next_utc_day') and prosqlbody is not null and not prosecdef), 5::bigint,
+    'but the five that are parsed once, run as the caller');
 select is_empty($$
     select oid::regprocedure from pg_proc p
     where p.pronamespace = 'meetlink'::regnamespace and p.prosecdef and p.proowner <> 'postgres'::regrole
