@@ -123,7 +123,8 @@ create type meetlink.claimed_job as (
 create function meetlink.claim(daemon_id bigint, max integer, lease interval, skip text[] default '{}', after timestamptz default '-infinity')
 returns setof meetlink.claimed_job
 -- lock_timeout: as in meetlink.settle
-language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as
+language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
+set plan_cache_mode = force_generic_plan as
 $$
 declare
     jobs meetlink.job[] := '{}';

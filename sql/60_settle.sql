@@ -16,7 +16,7 @@ returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz
 -- Rows are never waited for, but a table may be locked as a whole (TRUNCATE, ALTER TABLE), by somebody whose
 -- triggers then wait for these jobs. Shorter than deadlock_timeout, so that it is this statement that fails.
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
-set meetlink.settling = 'on' as  -- for the triggers that retire jobs
+set plan_cache_mode = force_generic_plan set meetlink.settling = 'on' as  -- for the triggers that retire jobs
 $$
 declare
     held meetlink.job[];
