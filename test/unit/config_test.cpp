@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/check.hpp"
 #include "config/command_line.hpp"
 #include "config/report.hpp"
 
@@ -302,6 +303,30 @@ TEST_F(ConfigTest, AMissingKeyIsAnErrorAndAMissingProviderAWarning)
     EXPECT_TRUE(says(warnings, "google.client_id is not set"));
     EXPECT_TRUE(says(warnings, "zoom.client_id is not set"));
     EXPECT_TRUE(says(warnings, "provider_not_configured"));
+}
+
+TEST_F(ConfigTest, WithoutAuthoritiesNoProviderCouldBeReachedOverTls)
+{
+    const auto found = [](const Config& config) {
+        const Place nowhere = [](const Setting&) { return std::optional<std::string>(""); };
+        return check(config, nowhere, "/nonexistent.crt").errors;
+    };
+    const std::string zoom = "[zoom]\nclient_id = \"x\"\nclient_secret = \"y\"\n";
+    const auto errors = found(good(zoom).config);
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_TRUE(says(errors[0].message, "\"/nonexistent.crt\", the system's store"));
+    EXPECT_TRUE(says(errors[0].message, "no such file or directory"));
+    EXPECT_TRUE(says(errors[0].hint, "ca-certificates, or set tls.ca_file"));
+
+    EXPECT_TRUE(found(good(zoom + "api_base = \"http://localhost:1\"\n"
+                                  "token_url = \"http://localhost:1\"\n")
+                          .config)
+                    .empty())
+        << "not needed without TLS";
+    const auto own = write("own.pem", "");
+    EXPECT_TRUE(found(good(zoom + "[tls]\nca_file = \"" + own.string() + "\"\n").config).empty())
+        << "nor with a file of one's own";
+    EXPECT_TRUE(found(good("").config).empty()) << "nor while no provider is configured";
 }
 
 TEST_F(ConfigTest, AFileThatCannotBeReadIsAnError)

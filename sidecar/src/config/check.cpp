@@ -1,8 +1,14 @@
 #include "config/check.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
 
 #include "base/duration.hpp"
+#include "base/text.hpp"
 #include "config/value.hpp"
 
 namespace meetlink::config {
@@ -13,7 +19,10 @@ constexpr std::size_t jwt_secret_bytes = 32;
 
 class Checker {
 public:
-    Checker(const Config& config, const Place& place) : config_(config), place_(place) {}
+    Checker(const Config& config, const Place& place, std::filesystem::path system_authorities)
+        : config_(config), place_(place), system_authorities_(std::move(system_authorities))
+    {
+    }
 
     Findings run()
     {
@@ -22,6 +31,7 @@ public:
         tokens();
         provider("google", config_.google);
         provider("zoom", config_.zoom);
+        authorities();
         return std::move(findings_);
     }
 
@@ -129,16 +139,39 @@ private:
         }
     }
 
+    /// Without them no provider would ever be reached.
+    void authorities()
+    {
+        const auto asked_over_tls = [](const Provider& provider) {
+            return !provider.client_id.empty() && (provider.token_url.starts_with("https") ||
+                                                   provider.api_base.starts_with("https"));
+        };
+        if (!config_.tls.ca_file.empty() || !usable("tls", "ca_file") ||
+            system_authorities_.empty() ||
+            !(asked_over_tls(config_.google) || asked_over_tls(config_.zoom))) {
+            return;
+        }
+        if (access(system_authorities_.c_str(), R_OK) != 0) {
+            error({},
+                  "no certificate of a provider could be checked: \"" +
+                      system_authorities_.string() +
+                      "\", the system's store of authorities, cannot be read: " +
+                      ascii_lower(std::strerror(errno)),
+                  "install the package ca-certificates, or set tls.ca_file");
+        }
+    }
+
     const Config& config_;
     const Place& place_;
+    std::filesystem::path system_authorities_;
     Findings findings_;
 };
 
 }  // namespace
 
-Findings check(const Config& config, const Place& place)
+Findings check(const Config& config, const Place& place, std::filesystem::path system_authorities)
 {
-    return Checker(config, place).run();
+    return Checker(config, place, std::move(system_authorities)).run();
 }
 
 }  // namespace meetlink::config

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/authorities.hpp"
 #include "http/multi.hpp"
 #include "http/transfer.hpp"
 #include "http/url.hpp"
@@ -60,6 +61,9 @@ struct Client::State {
     {
         if (!share) {
             throw std::bad_alloc();
+        }
+        if (options.ca_file.empty()) {
+            options.ca_file = system_authorities();
         }
         // one thread, hence no lock functions
         curl_share_setopt(share.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);

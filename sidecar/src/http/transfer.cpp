@@ -139,18 +139,11 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
 /// (ossl_cached_x509_store() in its vtls/openssl.c); else each connection has its own: 10 ms and 1 MB.
 void Transfer::trust(const std::filesystem::path& ca_file)
 {
-    CURL* const easy = easy_.get();
-    const char* file = nullptr;
     if (!ca_file.empty()) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
-        file = ca_file.c_str();
-    } else {
-        curl_easy_getinfo(easy, CURLINFO_CAINFO, &file);  // the one libcurl was built with
+        curl_easy_setopt(easy_.get(), CURLOPT_CAINFO, ca_file.c_str());
+        curl_easy_setopt(easy_.get(), CURLOPT_CAPATH, nullptr);
+        curl_easy_setopt(easy_.get(), CURLOPT_CA_CACHE_TIMEOUT, max_authority_seconds);
     }
-    if (file != nullptr) {
-        curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
-    }
-    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, max_authority_seconds);
 }
 
 void Transfer::set_body()
