@@ -15,7 +15,7 @@ system('openssl', qw(req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -node
 my $daemon = $world->add_daemon(config => { tls => { ca_file => qq{"$stranger"} } })->start;
 my $tutor  = $world->tutor(name => 'Ann', provider => 'zoom');
 my $session = $tutor->book;
-my $job = $world->wait_for_job($session, 'due', 'network_error');
+my $job = $world->wait_for_job($session, 'waiting', 'network_error');
 like($job->{detail}, qr/certificate/, 'a certificate of an authority that the file does not name is refused, and the detail says so');
 is_deeply($world->standin->requests(provider => 'zoom')->{requests}, [], 'not a byte of a request was sent');
 $daemon->stop;
