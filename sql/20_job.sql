@@ -9,11 +9,10 @@
 -- "due" is materialised, so that a claim reads one small index however many jobs wait or are blocked.
 -- The flag writes rows of this table from C++ (extension/src/job_table.cpp), which knows the order of
 -- the first columns and runs no defaults: new columns go to the end and are nullable.
--- Keys are compared byte by byte: a locale's order costs a booking several times as much, and nobody reads it.
 -- Lock order: nobody waits for a job's lock except the application's own transaction on that session.
 
 create table meetlink.job (
-    session_id       text collate "C" primary key,
+    session_id       text not null,
     owner_id         text,
     provider         text,
     starts_at        timestamptz,
@@ -45,6 +44,11 @@ create table meetlink.job (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000
 );
 
+-- Of sessions, here and below, byte by byte: a locale's order costs a booking several times as much. By the class of
+-- operators and not by the column's collation, which would keep a join with text keys from the index of their table.
+create unique index job_session on meetlink.job (session_id text_pattern_ops);
+alter table meetlink.job replica identity using index job_session;
+
 -- By provider, so that a claim steps over one that is paused, however many of its jobs are due; without nulls, so
 -- that it can begin at a time (40_claim.sql).
 create index job_due on meetlink.job ((case when provider in ('google_meet', 'zoom') then provider else '' end), (coalesce(starts_at, 'infinity')))
@@ -67,7 +71,7 @@ comment on column meetlink.job.connection_print is
 
 create table meetlink.attempt (
     id            bigint generated always as identity primary key,
-    session_id    text collate "C" not null,
+    session_id    text not null,
     owner_id      text,
     provider      text,
     claim_id      bigint not null,
@@ -87,7 +91,7 @@ create table meetlink.attempt (
     constraint attempt_reason check (reason is not null or outcome in ('linked', 'adopted', 'released', 'lost', 'cancelled'))
 );
 
-create index attempt_session on meetlink.attempt (session_id, id);
+create index attempt_session on meetlink.attempt (session_id text_pattern_ops, id);
 create index attempt_finished on meetlink.attempt using brin (finished_at);
 
 comment on table meetlink.attempt is

@@ -124,7 +124,8 @@ create function meetlink.claim(daemon_id bigint, max integer, lease interval, sk
 returns setof meetlink.claimed_job
 -- lock_timeout: as in meetlink.settle
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
-set plan_cache_mode = force_generic_plan as
+-- as in meetlink.claim_jobs, which it calls: it may have been planned when the user's tables were nearly empty
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
 $$
 declare
     jobs meetlink.job[] := '{}';

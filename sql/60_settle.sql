@@ -16,7 +16,7 @@ returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz
 -- Rows are never waited for, but a table may be locked as a whole (TRUNCATE, ALTER TABLE), by somebody whose
 -- triggers then wait for these jobs. Shorter than deadlock_timeout, so that it is this statement that fails.
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
-set plan_cache_mode = force_generic_plan set meetlink.settling = 'on' as  -- for the triggers that retire jobs
+set meetlink.settling = 'on' as  -- for the triggers that retire jobs
 $$
 declare
     held meetlink.job[];
@@ -27,7 +27,7 @@ declare
 begin
     select h.held, h.lost into held, lost from meetlink.hold_claims(daemon_id, outcomes) h;
 
-    if outcomes @? '$[*] ? (@.outcome != "linked")' or cardinality(held) < jsonb_array_length(outcomes) then
+    if outcomes @? '$[*] ? (!(@.outcome == "linked"))' or cardinality(held) < jsonb_array_length(outcomes) then
         links := (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
                   where o ->> 'outcome' = 'linked'
                     and exists (select from unnest(held) j where j.claim_id = (o ->> 'claim_id')::bigint));
@@ -245,7 +245,7 @@ begin
             connection_print = d.connection_print
         from decided d
         where j.session_id = any (array(select t.session_id from decided t where t.next_state in ('due', 'waiting', 'blocked', 'gave_up')))
-          and j.session_id = d.session_id and j.claim_id = d.claim_id
+          and j.session_id = d.session_id and j.claim_id = d.claim_id and d.next_state is not null
     ),
     recorded as (
         insert into meetlink.attempt (

@@ -9,7 +9,7 @@
 
 create table meetlink.orphan (
     id            bigint generated always as identity primary key,
-    session_id    text collate "C" not null,
+    session_id    text not null,
     owner_id      text not null,
     provider      text not null,
     starts_at     timestamptz,
@@ -29,7 +29,7 @@ create table meetlink.orphan (
 );
 
 create index orphan_due on meetlink.orphan (due_at) where due_at is not null;
-create index orphan_session on meetlink.orphan (session_id);
+create index orphan_session on meetlink.orphan (session_id text_pattern_ops);
 
 comment on table meetlink.orphan is
     'Meetings that no session wants and that are to be cancelled at the provider; gone when that is done.';

@@ -7,11 +7,12 @@ create function meetlink.request_retry(session_id text, owner_id text, provider 
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
+#variable_conflict use_column
 begin
     insert into meetlink.job as j (session_id, owner_id, provider, starts_at, ends_at)
     values (request_retry.session_id, request_retry.owner_id, request_retry.provider,
             request_retry.starts_at, request_retry.ends_at)
-    on conflict on constraint job_pkey do update
+    on conflict (session_id) do update
     set state = 'due', due_at = clock_timestamp()
     where j.state in ('waiting', 'blocked', 'gave_up');
     perform meetlink.ring();

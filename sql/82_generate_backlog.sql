@@ -31,7 +31,7 @@ begin
         create view meetlink.drift as
         select 'missing' as kind, s.id::text as session_id, s.owner::text as owner_id, s.provider, s.starts_at, s.ends_at
         from meetlink.unlinked s
-        where not exists (select from meetlink.job j where j.session_id = s.id::text)
+        where not exists (select from meetlink.job j where j.session_id = s.id::text collate "default")
         union all
         select case when s.id is null then 'unwanted' else 'moved' end, j.session_id,
                case when s.id is null then j.owner_id else s.owner::text end,
@@ -67,7 +67,7 @@ begin
                j.flagged_at,
                c.account, c.status as connection_status, c.usable as connection_usable, c.expires_at < now() as token_expired
         from meetlink.unlinked s
-        left join meetlink.job j on j.session_id = s.id::text
+        left join meetlink.job j on j.session_id = s.id::text collate "default"
         left join meetlink.reason r on r.code = j.reason
         cross join (
             select (select o.acts from meetlink.reason o where o.code = 'no_daemon' and not meetlink.daemon_alive()) as acts,
@@ -100,7 +100,7 @@ begin
                                       (select 'no_daemon' where not meetlink.daemon_alive()),
                                       case when s.provider <> all (v.served) then 'provider_not_configured' end) end as reason
             from meetlink.unlinked s
-            left join meetlink.job j on j.session_id = s.id::text
+            left join meetlink.job j on j.session_id = s.id::text collate "default"
             {connection}
             {refresh}
             -- what stopped another session of this connection, or of this provider, will stop this one

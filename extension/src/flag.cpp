@@ -253,7 +253,11 @@ meetlink_flag(PG_FUNCTION_ARGS)
 		return PointerGetDatum(nullptr);
 	}
 
-	switch (AddJob(job, TRIGGER_FIRED_BY_INSERT(trigger->tg_event)))
+	/* An insertion into a partition may be a row that has moved there, with its job. */
+	const bool is_new =
+		TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && !trigger->tg_relation->rd_rel->relispartition;
+
+	switch (AddJob(job, is_new))
 	{
 		case JobAdded::added:
 			break;

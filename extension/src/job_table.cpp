@@ -2,9 +2,9 @@
  * job_table.cpp
  *	  Adds rows to meetlink.job below SQL: fast, and without any right of the booking role.
  *
- * The insertion is ON CONFLICT DO NOTHING by hand (nodeModifyTable.c, ExecInsert): insert speculatively,
- * and back out if the session has a job already. So a session that another transaction is flagging at
- * the same moment never fails a booking. Constraints and defaults are not checked on this way; every
+ * The insertion is ON CONFLICT DO NOTHING by hand (nodeModifyTable.c, ExecInsert): insert, speculatively
+ * unless the session is new, and back out if it has a job already. So a session that another transaction
+ * is flagging at the same moment never fails a booking. Constraints and defaults are not checked on this way; every
  * value of the row is given here.
  */
 #include "job_table.hpp"
@@ -265,9 +265,9 @@ OpenTarget()
 	}
 }
 
-/* Inserts the row and its index entries; whether the session already had a job. The row is there in any case. */
+/* Inserts the index entries of a row that is there; whether the session already had a job. */
 static bool
-InsertConflicts()
+IndexEntriesConflict()
 {
 	ResultRelInfo *info = target->relation;
 	bool conflict = false;
@@ -281,7 +281,8 @@ InsertConflicts()
  *
  * Without the token of a speculative insertion, which is a heavyweight lock and a WAL record for each row.
  * It tells those who meet the row that they need not wait for the whole transaction; but nobody adds a job
- * for a session that is not there yet.
+ * for a session that is not there yet. A job that was left over from a session of the same key (deleted with
+ * triggers disabled) costs a dead row, whose insertion and deletion logical decoding sees.
  */
 static bool
 InsertNew()
@@ -289,7 +290,7 @@ InsertNew()
 	Relation table = target->relation->ri_RelationDesc;
 
 	table_tuple_insert(table, target->slot, GetCurrentCommandId(true), 0, nullptr);
-	if (!InsertConflicts())
+	if (!IndexEntriesConflict())
 		return true;
 	CommandCounterIncrement(); /* what this command has inserted it may not delete */
 	simple_table_tuple_delete(table, &target->slot->tts_tid, nullptr);
@@ -315,7 +316,7 @@ InsertUnlessThere()
 		table_tuple_insert_speculative(info->ri_RelationDesc, target->slot,
 									   GetCurrentCommandId(true), 0, nullptr, token);
 
-		const bool conflict = InsertConflicts();
+		const bool conflict = IndexEntriesConflict();
 
 		table_tuple_complete_speculative(info->ri_RelationDesc, target->slot, token, !conflict);
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
@@ -325,13 +326,13 @@ InsertUnlessThere()
 }
 
 JobAdded
-AddJob(const NewJob &job, bool probably_new)
+AddJob(const NewJob &job, bool is_new)
 {
 	if (!OpenTarget())
 		return JobAdded::no_table;
 	FillSlot(target->slot, job);
 
-	const bool inserted = (probably_new && InsertNew()) || InsertUnlessThere();
+	const bool inserted = (is_new && InsertNew()) || InsertUnlessThere();
 
 	LetGo();
 	return inserted ? JobAdded::added : JobAdded::exists;

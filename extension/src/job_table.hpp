@@ -24,6 +24,6 @@ enum class JobAdded
 };
 
 /*
- * With probably_new it does not look first whether the session has a job; wrong, that costs a dead row.
+ * With is_new it does not look first whether the session has a job; wrong, that costs a dead row.
  */
-extern JobAdded AddJob(const NewJob &job, bool probably_new);
+extern JobAdded AddJob(const NewJob &job, bool is_new);

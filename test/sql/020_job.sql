@@ -17,9 +17,9 @@ select is_empty($$select attname from pg_attribute
 select is_empty($$select tgname from pg_trigger where tgrelid = 'meetlink.job'::regclass and not tgisinternal
     and tgtype & 4 <> 0$$,  -- INSERT
     'no trigger for inserts on the job table, since the flag fires none');
-select is_empty($$select indexrelid::regclass from pg_index
-                  where indrelid = 'meetlink.job'::regclass and indisunique and not indisprimary$$,
-    'no second unique index: the flag looks for a duplicate by the primary key');
+select results_eq($$select pg_get_indexdef(indexrelid), indisreplident from pg_index where indrelid = 'meetlink.job'::regclass and indisunique$$,
+    $$values ('CREATE UNIQUE INDEX job_session ON meetlink.job USING btree (session_id text_pattern_ops)', true)$$,
+    'one unique index, by which the flag looks for a duplicate, and a subscriber of a publication for the row');
 select ok(not relrowsecurity and not relispartition and relkind = 'r' and relpersistence = 'p', 'a plain, logged table')
 from pg_class where oid = 'meetlink.job'::regclass;
 

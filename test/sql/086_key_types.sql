@@ -92,6 +92,20 @@ select is(verdict('1'), 'It is due, and a daemon is about to take it.', 'explain
 select is(seen(), 'stuck 1 of 7 nobody, health 7 fine 1 2', 'the views');
 call end_with();
 
+-- Whether a query can find what it joins by this index: a collation of its own must not keep it from that.
+create function finds_by(index text, query text) returns boolean language plpgsql set enable_seqscan = off set enable_bitmapscan = off as
+$$
+declare
+    plan text := '';
+    line text;
+begin
+    for line in execute 'explain (costs off) ' || query loop
+        plan := plan || line || E'\n';
+    end loop;
+    return plan ~ ('Index[^\n]* using ' || index || ' [^\n]*\n *Index Cond');
+end
+$$;
+
 -- text and varchar, whatever they contain; a number or a uuid is a text as well
 create function texts(key_type text) returns setof text language plpgsql as
 $$
@@ -105,6 +119,10 @@ begin
     return next is(verdict('a"b\c'), 'It is due, and a daemon is about to take it.', 'explain');
     return next is((select description from meetlink.explain(42::bigint)), 'The session has its link; nothing is to be done.', 'and by a number');
     return next is(seen(), 'stuck a"b\c of o''wn {x} nobody, health o''wn {x} fine 1 2', 'the views');
+    return next ok(finds_by('lesson_pkey', 'select from meetlink.job j cross join lateral (select * from meetlink.session o where o.id = meetlink.session_key(j.session_id) offset 0) s'),
+                   'a claim finds its sessions by their index');
+    return next ok(finds_by('job_session', 'select * from meetlink.stuck_sessions'),
+                   'and a view the jobs of sessions by theirs');
 end
 $$;
 discard plans;  -- of another key type
@@ -114,6 +132,10 @@ call end_with();
 discard plans;  -- of another key type
 call begin_with('varchar(40)', 'o''wn {x}', 'a"b\c', '42');
 select texts('varchar(40)');
+call end_with();
+discard plans;
+call begin_with('text collate "POSIX"', 'o''wn {x}', 'a"b\c', '42');
+select texts('text with a collation of its own');
 call end_with();
 
 select * from finish();

@@ -32,8 +32,10 @@ constexpr std::size_t most_of_all = 4;
 constexpr std::chrono::seconds patience{2};
 constexpr int attempts_of_a_drained_run = 5;
 
-/// Of its time, the part that a claimer of a backlog spends on looking from the start (meetlink.claim_jobs).
-constexpr int once_in = 10;
+/// A claimer of a backlog looks from the start (meetlink.claim_jobs) after ten times as long as the last
+/// look took, so that what has come due before is not left for long, nor every claim made as dear as that.
+constexpr int rest_after_look = 10;
+constexpr std::chrono::seconds longest_rest{2};
 
 /// How long a little room waits for more.
 constexpr std::chrono::milliseconds gather{5};
@@ -176,6 +178,10 @@ asio::awaitable<Claimer::Taken> Claimer::claim()
 {
     auto skip = limits_.skip(Clock::now());
     const auto asked = std::min(room(), batch);
+    if (asked == 0) {
+        rung_ = true;  // it was taken while this waited for a connection
+        co_return Taken{0};
+    }
     const auto began = Clock::now();
     const bool from_start = !passed_ || began >= from_start_at_;
     auto taken = co_await take(asked, skip, from_start ? std::nullopt : passed_);
@@ -184,7 +190,8 @@ asio::awaitable<Claimer::Taken> Claimer::claim()
     }
     if (from_start) {
         const auto ended = Clock::now();
-        from_start_at_ = ended + once_in * (ended - began);
+        from_start_at_ =
+            ended + std::min<Clock::duration>(rest_after_look * (ended - began), longest_rest);
     }
     const bool full = *taken == asked;
     unfinished_ = full || !from_start || !skip.empty();

@@ -137,6 +137,7 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
 
 /// libcurl keeps the parsed authorities for all connections only if it has a file and no folder of them
 /// (ossl_cached_x509_store() in its vtls/openssl.c); else each connection has its own: 10 ms and 1 MB.
+/// test/e2e/081_tls.t fails with a libcurl that gives the folder back for a null (8.17).
 void Transfer::trust(const std::filesystem::path& ca_file)
 {
     if (!ca_file.empty()) {
