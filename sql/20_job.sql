@@ -44,8 +44,9 @@ create table meetlink.job (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000
 );
 
--- Of sessions, here and below, byte by byte: a locale's order costs a booking several times as much. By the class of
--- operators and not by the column's collation, which would keep a join with text keys from the index of their table.
+-- Keys of sessions, here and below, are compared byte by byte: a locale's order costs a booking several times as much.
+-- By the operator class and not by the column's collation, which would keep a join with text keys from the index of
+-- the user's table.
 create unique index job_session on meetlink.job (session_id text_pattern_ops);
 alter table meetlink.job replica identity using index job_session;
 
