@@ -16,7 +16,7 @@ public:
     std::string_view name() const override { return "zoom"; }
     bool configured() const override { return configured_; }
     bool rotates_refresh_tokens() const override { return true; }
-    boost::asio::awaitable<provider::CreateOutcome> create(provider::MeetingRequest,
+    boost::asio::awaitable<provider::CreateOutcome> create(provider::MeetingRequest&&,
                                                            const Secret&) override
     {
         throw std::logic_error("not called");

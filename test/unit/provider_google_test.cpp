@@ -51,7 +51,7 @@ class GoogleFlow : public ::testing::Test {
 protected:
     CreateOutcome create(const MeetingRequest& request = test::lesson())
     {
-        CreateOutcome outcome = play(google.create(request, token));
+        CreateOutcome outcome = play(google.create(MeetingRequest{request}, token));
         EXPECT_TRUE(script.played_out()) << "fewer requests than expected";
         return outcome;
     }

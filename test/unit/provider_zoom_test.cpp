@@ -52,7 +52,7 @@ class ZoomFlow : public ::testing::Test {
 protected:
     CreateOutcome create(const MeetingRequest& request = lesson())
     {
-        CreateOutcome outcome = play(zoom.create(request, token));
+        CreateOutcome outcome = play(zoom.create(MeetingRequest{request}, token));
         EXPECT_TRUE(script.played_out()) << "fewer requests than expected";
         return outcome;
     }

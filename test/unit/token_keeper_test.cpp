@@ -132,7 +132,7 @@ public:
         answers.pop_front();
         co_return answer;
     }
-    asio::awaitable<provider::CreateOutcome> create(provider::MeetingRequest,
+    asio::awaitable<provider::CreateOutcome> create(provider::MeetingRequest&&,
                                                     const Secret&) override
     {
         throw std::logic_error("not called");
@@ -279,8 +279,9 @@ TEST_F(KeeperTest, JobsOfOneConnectionShareOneRefresh)
 {
     zoom_.answers.push_back(tokens("new-access", "new-refresh"));
     std::vector<std::string> answers(3);
+    const auto claimed = store_.row;
     for (auto& answer : answers) {
-        asio::co_spawn(loop_, tell(keeper_.usable(ann, store_.row), answer), asio::detached);
+        asio::co_spawn(loop_, tell(keeper_.usable(ann, claimed), answer), asio::detached);
     }
     loop_.run();
     EXPECT_EQ(answers, (std::vector<std::string>{"new-access", "new-access", "new-access"}));
@@ -387,9 +388,13 @@ protected:
     std::vector<std::string> usable_by(int owners)
     {
         std::vector<std::string> told(static_cast<std::size_t>(owners));
+        std::vector<ConnectionKey> keys;
+        for (int n = 0; n < owners; ++n) {
+            keys.push_back({.owner_id = "owner" + std::to_string(n), .provider = "zoom"});
+        }
+        const auto claimed = store_.row;
         for (std::size_t n = 0; n < told.size(); ++n) {
-            const ConnectionKey key{.owner_id = "owner" + std::to_string(n), .provider = "zoom"};
-            asio::co_spawn(loop_, tell(keeper_.usable(key, store_.row), told[n]), asio::detached);
+            asio::co_spawn(loop_, tell(keeper_.usable(keys[n], claimed), told[n]), asio::detached);
         }
         loop_.restart();
         loop_.run();

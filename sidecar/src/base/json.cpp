@@ -73,7 +73,7 @@ std::string write_json(const Json::Value& value)
     }();
     std::ostringstream text;
     writer->write(value, &text);
-    return std::move(text).str();
+    return std::string{text.view()};  // moved out, it would keep twice the room
 }
 
 const Json::Value& at(const Json::Value& value, std::initializer_list<std::string_view> path)

@@ -36,15 +36,15 @@ void start_libcurl()
     }
 }
 
-Response not_sent(std::string detail, const Request& request)
+asio::awaitable<Response> not_sent(std::string why, Request request)
 {
     Response response;
     response.fault = Fault::not_sent;
-    response.fault_detail = std::move(detail);
+    response.fault_detail = std::move(why);
     if (auto url = parse_url(request.url)) {
         response.host = std::move(url->host);
     }
-    return response;
+    co_return response;
 }
 
 }  // namespace
@@ -149,6 +149,26 @@ private:
     Transfer& transfer_;
 };
 
+asio::awaitable<Response> exchange(std::shared_ptr<Client::State> state,
+                                   std::unique_ptr<Transfer> transfer)
+{
+    asio::steady_timer finished(co_await asio::this_coro::executor,
+                                asio::steady_timer::time_point::max());
+    const Guard guard(state, *transfer);
+    state->running.emplace(transfer->handle(), Client::State::Running{transfer.get(), &finished});
+    if (state->multi->add(transfer->handle()) != CURLM_OK) {
+        state->finish(transfer->handle(), CURLE_FAILED_INIT);
+    }
+    while (!transfer->finished()) {
+        boost::system::error_code woken;
+        co_await finished.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        if (!transfer->finished()) {
+            throw boost::system::system_error(asio::error::operation_aborted);
+        }
+    }
+    co_return std::move(transfer->response());
+}
+
 }  // namespace
 
 Client::Client(asio::any_io_executor executor, ClientOptions options)
@@ -169,29 +189,14 @@ void Client::close() noexcept
 
 asio::awaitable<Response> Client::send(Request request)
 {
-    const auto state = state_;
-    if (state->closed) {
-        co_return not_sent("the client is shutting down", request);
+    if (state_->closed) {
+        return not_sent("the client is shutting down", std::move(request));
     }
-    if (const auto problem = request_problem(request)) {
-        co_return not_sent(*problem, request);
+    if (auto problem = request_problem(request)) {
+        return not_sent(*std::move(problem), std::move(request));
     }
-    asio::steady_timer finished(co_await asio::this_coro::executor,
-                                asio::steady_timer::time_point::max());
-    Transfer transfer(state->take_handle(), std::move(request), state->options, state->share.get());
-    const Guard guard(state, transfer);
-    state->running.emplace(transfer.handle(), State::Running{&transfer, &finished});
-    if (state->multi->add(transfer.handle()) != CURLM_OK) {
-        state->finish(transfer.handle(), CURLE_FAILED_INIT);
-    }
-    while (!transfer.finished()) {
-        boost::system::error_code woken;
-        co_await finished.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-        if (!transfer.finished()) {
-            throw boost::system::system_error(asio::error::operation_aborted);
-        }
-    }
-    co_return std::move(transfer.response());
+    return exchange(state_, std::make_unique<Transfer>(state_->take_handle(), std::move(request),
+                                                       state_->options, state_->share.get()));
 }
 
 }  // namespace meetlink::http

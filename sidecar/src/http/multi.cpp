@@ -11,6 +11,13 @@ namespace {
 // Ended transfers handed on per turn of the loop: a burst of them must not keep libpq waiting.
 constexpr int reports_per_turn = 16;
 
+/// Over TLS, libcurl (until 8.7) keeps a copy of 16 kB of a request until the answer is complete, lest it is
+/// sent in parts: Curl_buffer_send() in its http.c. It gives the copy up when it is told its size.
+void release_sent_request(CURL* easy) noexcept
+{
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, smallest_upload_buffer);
+}
+
 }  // namespace
 
 Multi::Multi(boost::asio::any_io_executor executor, Done done)
@@ -65,13 +72,16 @@ void Multi::close() noexcept
     sockets_.clear();
 }
 
-int Multi::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) noexcept
+int Multi::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void*) noexcept
 {
     auto* multi = static_cast<Multi*>(self);
     if (what == CURL_POLL_REMOVE) {
         multi->unwatch(fd);
     } else {
         multi->watch(fd, what);
+    }
+    if (what == CURL_POLL_IN) {
+        release_sent_request(easy);
     }
     return 0;
 }

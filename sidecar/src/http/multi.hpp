@@ -12,6 +12,9 @@
 
 namespace meetlink::http {
 
+/// For CURLOPT_UPLOAD_BUFFERSIZE, in bytes: the least that libcurl takes.
+inline constexpr long smallest_upload_buffer = 16L * 1024;
+
 /// libcurl's multi-socket interface on an Asio event loop: libcurl says which sockets to watch and when
 /// to wake it, Asio watches. For one thread. Owned by shared_ptr, because handlers that Asio has already
 /// queued may run after the owner let go.
@@ -49,7 +52,7 @@ private:
         bool writing = false;
     };
 
-    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) noexcept;
+    static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void*) noexcept;
     static int on_timer(CURLM*, long timeout_ms, void* self) noexcept;
 
     void watch(curl_socket_t fd, int what);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "http/multi.hpp"
 #include "http/url.hpp"
 
 namespace meetlink::http {
@@ -123,8 +124,8 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 20L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
 
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4L * 1024);  // one for each request in flight
-    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 2L * 1024);  // one for each request in flight
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, smallest_upload_buffer);
     curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(body_limit_));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);

@@ -108,7 +108,7 @@ asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
         outcome.outcome_unknown = failure.outcome_unknown || (claim.outcome_unknown && !looked);
         if (failure.refresh_may_help && !refreshed) {
             refreshed = true;
-            access = co_await stages_.tokens.replace(key, std::move(*access));
+            access = co_await stages_.tokens.replace(key, *access);
             continue;
         }
         if (failure.refresh_may_help && failure.reason != Reason::answer_unreadable) {
@@ -117,7 +117,7 @@ asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
         permit->failed(failure);
         outcome.result = failure;
         if (token::ends_the_grant(failure.reason)) {
-            co_await stages_.tokens.grant_is_dead(key, std::move(*access), failure);
+            co_await stages_.tokens.grant_is_dead(key, *access, failure);
         }
         co_return;
     }

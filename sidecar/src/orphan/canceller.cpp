@@ -120,7 +120,7 @@ asio::awaitable<Canceller::Report> Canceller::work_on(const Orphan& orphan, Cloc
             co_return report;
         }
         refreshed = true;
-        access = co_await stages_.tokens.replace(orphan.key, std::move(*access));
+        access = co_await stages_.tokens.replace(orphan.key, *access);
     }
 }
 

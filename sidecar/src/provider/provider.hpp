@@ -72,7 +72,7 @@ public:
     /// Makes the session's meeting, or finds the one that an earlier attempt made. A rejected access
     /// token comes back as a failure with `refresh_may_help`; the caller refreshes and calls again.
     [[nodiscard]] virtual boost::asio::awaitable<CreateOutcome> create(
-        MeetingRequest request, const Secret& access_token) = 0;
+        MeetingRequest&& request, const Secret& access_token) = 0;
 
     /// Exchanges the refresh token. `Failure::outcome_unknown`: the token may have been rotated.
     [[nodiscard]] virtual boost::asio::awaitable<Result<Tokens>> refresh(

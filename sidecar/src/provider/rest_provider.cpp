@@ -20,7 +20,7 @@ bool RestProvider::configured() const
     return !settings_.client_id.empty() && !settings_.client_secret.empty();
 }
 
-asio::awaitable<CreateOutcome> RestProvider::create(MeetingRequest request,
+asio::awaitable<CreateOutcome> RestProvider::create(MeetingRequest&& request,
                                                     const Secret& access_token)
 {
     auto problem = token_problem(access_token, Stage::create);
@@ -31,9 +31,9 @@ asio::awaitable<CreateOutcome> RestProvider::create(MeetingRequest request,
         problem->outcome_unknown = request.may_exist;  // nobody has looked
         co_return CreateOutcome{std::move(*problem), request.generation, {}, 0};
     }
-    Run run{std::move(request), access_token, {}};
+    Run run{request, access_token, {}};
     Result<Meeting> result = co_await make(run);
-    co_return CreateOutcome{std::move(result), run.request.generation, run.timings, run.writes};
+    co_return CreateOutcome{std::move(result), request.generation, run.timings, run.writes};
 }
 
 asio::awaitable<Result<std::vector<Meeting>>> RestProvider::search(MeetingRequest request,
@@ -42,7 +42,7 @@ asio::awaitable<Result<std::vector<Meeting>>> RestProvider::search(MeetingReques
     if (auto problem = token_problem(access_token, Stage::find)) {
         co_return std::move(*problem);
     }
-    Run run{std::move(request), access_token, {}};
+    Run run{request, access_token, {}};
     co_return co_await find_all(run);
 }
 
@@ -63,11 +63,10 @@ asio::awaitable<Result<std::monostate>> RestProvider::reschedule(MeetingRequest 
 asio::awaitable<http::Response> RestProvider::send(http::Request request)
 {
     request.timeout = http_timeout_;
-    http::Response response = co_await sender_.send(std::move(request));
-    co_return response;
+    return sender_.send(std::move(request));
 }
 
-asio::awaitable<http::Response> RestProvider::send(http::Request request, Run& run)
+asio::awaitable<http::Response> RestProvider::send(http::Request&& request, Run& run)
 {
     run.writes += request.method == "GET" ? 0 : 1;
     http::Response response = co_await send(std::move(request));

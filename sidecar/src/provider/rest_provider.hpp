@@ -13,7 +13,7 @@ namespace meetlink::provider {
 class RestProvider : public Provider {
 public:
     [[nodiscard]] bool configured() const final;
-    [[nodiscard]] boost::asio::awaitable<CreateOutcome> create(MeetingRequest request,
+    [[nodiscard]] boost::asio::awaitable<CreateOutcome> create(MeetingRequest&& request,
                                                                const Secret& access_token) final;
     [[nodiscard]] boost::asio::awaitable<Result<std::vector<Meeting>>> search(
         MeetingRequest request, const Secret& access_token) final;
@@ -26,7 +26,7 @@ protected:
 
     /// What one create() carries through its steps. The generation in `request` may be raised.
     struct Run {
-        MeetingRequest request;
+        MeetingRequest& request;
         const Secret& access_token;
         http::Timings timings;
         int writes = 0;
@@ -44,7 +44,8 @@ protected:
 
     [[nodiscard]] const config::Provider& settings() const { return settings_; }
     [[nodiscard]] boost::asio::awaitable<http::Response> send(http::Request request);
-    [[nodiscard]] boost::asio::awaitable<http::Response> send(http::Request request, Run& run);
+    /// Likewise, noted in `run`. `request` must live until the answer.
+    [[nodiscard]] boost::asio::awaitable<http::Response> send(http::Request&& request, Run& run);
 
 private:
     config::Provider settings_;

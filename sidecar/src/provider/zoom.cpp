@@ -42,14 +42,17 @@ Zoom::Zoom(config::Provider settings, http::Sender& sender, std::chrono::millise
 
 asio::awaitable<Result<Meeting>> Zoom::make(Run& run)
 {
-    if (run.request.may_exist) {
-        Result<std::vector<ZoomMeeting>> found = co_await find(run);
-        if (!found) {
-            co_return unresolved(std::move(found).failure());
-        }
-        if (!found->empty()) {
-            co_return co_await adopt(run, *std::move(found));
-        }
+    return run.request.may_exist ? find_or_create(run) : create_new(run);
+}
+
+asio::awaitable<Result<Meeting>> Zoom::find_or_create(Run& run)
+{
+    Result<std::vector<ZoomMeeting>> found = co_await find(run);
+    if (!found) {
+        co_return unresolved(std::move(found).failure());
+    }
+    if (!found->empty()) {
+        co_return co_await adopt(run, *std::move(found));
     }
     co_return co_await create_new(run);
 }
@@ -148,21 +151,26 @@ asio::awaitable<Result<Meeting>> Zoom::create_new(Run& run)
 {
     http::Request request = zoom::create(settings(), run.access_token, run.request);
     const http::Response answer = co_await send(std::move(request), run);
+    co_return created(run, answer);
+}
+
+Result<Meeting> Zoom::created(const Run& run, const http::Response& answer) const
+{
     if (!succeeded(answer)) {
-        co_return zoom::api_failure(answer, Stage::create);
+        return zoom::api_failure(answer, Stage::create);
     }
     const auto meeting = zoom::read_meeting(answer.body);
     if (!meeting) {
-        co_return unusable(answer, Stage::create, Reason::answer_unreadable,
-                           "the answer is not a meeting with an id");
+        return unusable(answer, Stage::create, Reason::answer_unreadable,
+                        "the answer is not a meeting with an id");
     }
     const bool ours = meeting->agenda.empty() ? meeting->topic == zoom::topic(run.request)
                                               : bears_tag(*meeting, zoom::tag(run.request));
     if (!ours) {
-        co_return unusable(answer, Stage::create, Reason::wrong_meeting,
-                           "the answer is a meeting of another session");
+        return unusable(answer, Stage::create, Reason::wrong_meeting,
+                        "the answer is a meeting of another session");
     }
-    co_return accept(run, *meeting, answer, false);
+    return accept(run, *meeting, answer, false);
 }
 
 /// A meeting without a usable link is there all the same: "outcome unknown" makes the next attempt find

@@ -31,7 +31,9 @@ private:
     [[nodiscard]] boost::asio::awaitable<Result<std::vector<Meeting>>> find_all(Run& run) override;
     boost::asio::awaitable<Result<std::vector<zoom::ZoomMeeting>>> find(Run& run);
     boost::asio::awaitable<Result<Meeting>> adopt(Run& run, std::vector<zoom::ZoomMeeting> found);
+    boost::asio::awaitable<Result<Meeting>> find_or_create(Run& run);
     boost::asio::awaitable<Result<Meeting>> create_new(Run& run);
+    [[nodiscard]] Result<Meeting> created(const Run& run, const http::Response& answer) const;
     [[nodiscard]] Result<Meeting> accept(const Run& run, const zoom::ZoomMeeting& meeting,
                                          const http::Response& answer, bool adopted) const;
 };

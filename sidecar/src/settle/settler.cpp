@@ -28,9 +28,9 @@ Settler::Settler(asio::any_io_executor executor, postgres::Session& session,
 {
 }
 
-asio::awaitable<Settlement> Settler::settle(Outcome outcome)
+asio::awaitable<Settlement> Settler::settle(const Outcome& outcome)
 {
-    auto entry = std::make_shared<Entry>(std::move(outcome), executor_);
+    auto entry = std::make_shared<Entry>(outcome, executor_);
     waiting_.push_back(entry);
     arrived_.notify_all();
     while (!entry->answer) {
@@ -93,12 +93,14 @@ asio::awaitable<Settler::Batch> Settler::next_batch()
 
 asio::awaitable<void> Settler::send(Batch entries)
 {
-    Json::Value outcomes{Json::arrayValue};
+    std::string outcomes;  // not one tree of all: it would be several times as large
     for (const auto& entry : entries) {
-        outcomes.append(to_json(entry->outcome));
+        outcomes += outcomes.empty() ? '[' : ',';
+        outcomes += write_json(to_json(entry->outcome));
     }
+    outcomes += ']';
     std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
-                                                write_json(outcomes)};
+                                                std::move(outcomes)};
     const auto answer =
         co_await session_.query_until_answered(settle_statement, std::move(parameters));
     if (answer) {

@@ -31,8 +31,8 @@ public:
     Settler(boost::asio::any_io_executor executor, postgres::Session& session,
             const daemon::Registration& registration);
 
-    /// Completes when the database has answered for this outcome.
-    [[nodiscard]] boost::asio::awaitable<Settlement> settle(Outcome outcome);
+    /// Completes when the database has answered for this outcome, which must live until then.
+    [[nodiscard]] boost::asio::awaitable<Settlement> settle(const Outcome& outcome);
 
     /// Sends batches until stop().
     [[nodiscard]] boost::asio::awaitable<void> run();
@@ -41,8 +41,8 @@ public:
 
 private:
     struct Entry {
-        Entry(Outcome what, boost::asio::any_io_executor executor)
-            : outcome(std::move(what)), answered(std::move(executor))
+        Entry(const Outcome& what, boost::asio::any_io_executor executor)
+            : outcome(what), answered(std::move(executor))
         {
         }
         void tell(Settlement settlement)
@@ -51,7 +51,7 @@ private:
             answered.notify_all();
         }
 
-        Outcome outcome;
+        const Outcome& outcome;
         std::optional<Settlement> answer;
         Condition answered;
         Condition::Clock::time_point not_before{};

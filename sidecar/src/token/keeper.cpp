@@ -57,7 +57,7 @@ Keeper::Keeper(asio::any_io_executor executor, Store& store, const Cipher& ciphe
 {
 }
 
-asio::awaitable<Result<Access>> Keeper::usable(ConnectionKey key, Stored read)
+asio::awaitable<Result<Access>> Keeper::usable(const ConnectionKey& key, const Stored& read)
 {
     if (!read.found) {
         co_return failure(Reason::no_connection, "");
@@ -69,18 +69,18 @@ asio::awaitable<Result<Access>> Keeper::usable(ConnectionKey key, Stored read)
         co_return open(key, read);
     }
     // g++ 12 destroys aggregates twice that are made within a co_await expression: name them
-    Access none{.token = {}, .from = std::move(read)};
-    co_return co_await replace(std::move(key), std::move(none));
+    const Access none{.token = {}, .from = read};
+    co_return co_await replace(key, none);
 }
 
-asio::awaitable<Result<Access>> Keeper::replace(ConnectionKey key, Access rejected)
+asio::awaitable<Result<Access>> Keeper::replace(const ConnectionKey& key, const Access& rejected)
 {
     const auto found = flights_.find(key);
     auto flight = found != flights_.end() ? found->second : std::make_shared<Flight>(executor_);
     if (found == flights_.end()) {
         flights_.emplace(key, flight);
         // a coroutine of its own: a job that is cancelled must not stop tokens on their way to disk
-        flights_under_way_.spawn("refresh", pilot(key, std::move(rejected.from), flight));
+        flights_under_way_.spawn("refresh", pilot(key, rejected.from, flight));
     }
     while (!flight->result) {
         co_await flight->landed.wait();
@@ -307,7 +307,8 @@ asio::awaitable<Result<Access>> Keeper::persist(ConnectionKey key, RefreshLease 
     }
 }
 
-asio::awaitable<void> Keeper::grant_is_dead(ConnectionKey key, Access rejected, Failure failure)
+asio::awaitable<void> Keeper::grant_is_dead(const ConnectionKey& key, const Access& rejected,
+                                            const Failure& failure)
 {
     const auto lease = co_await store_.begin_refresh(key, lease_time());
     if (!lease || !lease->granted) {

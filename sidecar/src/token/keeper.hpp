@@ -54,18 +54,23 @@ public:
     Keeper(boost::asio::any_io_executor executor, Store& store, const Cipher& cipher,
            Providers providers, Options options, Now now = std::chrono::system_clock::now);
 
+    // Arguments by reference must live until the answer: a job keeps them anyhow, and what it waits with
+    // is held in memory for each request in flight.
+
     /// A valid access token, given what the claim read; refreshed when it is about to expire, or when
     /// nobody knows when it does.
-    [[nodiscard]] boost::asio::awaitable<Result<Access>> usable(ConnectionKey key, Stored read);
+    [[nodiscard]] boost::asio::awaitable<Result<Access>> usable(const ConnectionKey& key,
+                                                                const Stored& read);
 
     /// The provider rejected `rejected`: other tokens, from the database or by a refresh.
-    [[nodiscard]] boost::asio::awaitable<Result<Access>> replace(ConnectionKey key,
-                                                                 Access rejected);
+    [[nodiscard]] boost::asio::awaitable<Result<Access>> replace(const ConnectionKey& key,
+                                                                 const Access& rejected);
 
     /// The provider rejected a call in a way that only a new consent of the tutor can change: marks
     /// the connection, unless its tokens are not the ones that were rejected any more.
-    [[nodiscard]] boost::asio::awaitable<void> grant_is_dead(ConnectionKey key, Access rejected,
-                                                             Failure failure);
+    [[nodiscard]] boost::asio::awaitable<void> grant_is_dead(const ConnectionKey& key,
+                                                             const Access& rejected,
+                                                             const Failure& failure);
 
     /// Called after each refresh at a provider; without a reason it succeeded.
     using OnRefreshed = std::function<void(const ConnectionKey&, std::optional<Reason>)>;

@@ -51,8 +51,8 @@ asio::awaitable<void> Refresher::turn()
         if (failing.contains(key.provider)) {
             continue;
         }
-        Access had{.token = {}, .from = read_stored((*due)[row], true)};
-        const auto result = co_await keeper_.replace(key, std::move(had));
+        const Access had{.token = {}, .from = read_stored((*due)[row], true)};
+        const auto result = co_await keeper_.replace(key, had);
         if (!result && limits::concerns_the_provider(result.failure().reason)) {
             failing.insert(key.provider);
         }
