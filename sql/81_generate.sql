@@ -278,6 +278,9 @@ begin
         create function meetlink.write_links_at_once(links jsonb)
         returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz, ends_at timestamptz)
         language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+        -- A plan that was made when the tables were small would read a backlog that comes all at once for each link. The
+        -- application's triggers run under this, too, and prefer an index; how often they are planned does not change.
+        set enable_seqscan = off set jit = off
         $sql$, names), meetlink.fill($body$
         #variable_conflict use_column
         begin
@@ -289,22 +292,24 @@ begin
                 -- no join (see meetlink.hold_claims), and expected to hold for many, so that what follows is hashed
                 where (select j.claim_id = l.claim_id from meetlink.job j where j.session_id = l.session_id)
             ), locked as materialized (
-                select l.*, s.{session.join_url} is null and {status_is_wanted} as wanted,
+                select s.{session.id} as key, s.{session.join_url} is null and {status_is_wanted} as wanted,
                        {starts_at} as starts_now, {ends_at} as ends_now
-                from {sessions} s join link l on s.{session.id} = l.key
-                for no key update of s skip locked
+                from {sessions} s
+                where s.{session.id} = any (array(select l.key from link l))  -- see meetlink.hold_claims
+                for no key update skip locked
             ), compared as materialized (
-                select k.claim_id, k.key, k.join_url, k.external_id, k.wanted, k.starts_now, k.ends_now,
+                select l.claim_id, l.key, l.join_url, l.external_id, k.wanted, k.starts_now, k.ends_now,
                        coalesce(k.wanted and isfinite(k.starts_now) and isfinite(k.ends_now) and k.starts_now < k.ends_now
-                                and k.starts_at is not null and k.ends_at is not null
-                                and (floor(extract(epoch from k.starts_now)) <> k.starts_at or floor(extract(epoch from k.ends_now)) <> k.ends_at),
+                                and l.starts_at is not null and l.ends_at is not null
+                                and (floor(extract(epoch from k.starts_now)) <> l.starts_at or floor(extract(epoch from k.ends_now)) <> l.ends_at),
                                 false) as moved
-                from locked k
+                from locked k join link l using (key)
             ), written as (
                 update {sessions} s
                 set {link_columns}
                 from compared l
-                where s.{session.id} = l.key and l.wanted and not l.moved
+                where s.{session.id} = any (array(select l.key from compared l where l.wanted and not l.moved))
+                  and s.{session.id} = l.key
                 returning l.claim_id, s.{session.join_url} is not null as kept
             )
             select l.claim_id,

@@ -58,6 +58,23 @@ begin
 end
 $$;
 
+-- what becomes of the link of the one session that waits for it, by a claim and its settling; put back afterwards
+create function linked(key_type text) returns setof text language plpgsql as
+$$
+declare
+    result text;
+begin
+    update meetlink.job set state = 'due', reason = null;
+    result := (select s.verdict
+               from (select jsonb_agg(jsonb_build_object('session_id', c.session_id, 'claim_id', c.claim_id, 'outcome', 'linked',
+                                                         'join_url', 'https://zoom.us/j/1', 'writes', 1)) as outcomes
+                     from (select max(id) as daemon from meetlink.daemon) d, meetlink.claim(d.daemon, 1, '1 minute') c) o,
+                    meetlink.settle((select max(id) from meetlink.daemon), o.outcomes) s);
+    update lesson set link = null where link = 'https://zoom.us/j/1';
+    return next is(result, 'done', key_type || ': a link is written');
+end
+$$;
+
 -- bigint, beyond what an integer holds
 call begin_with('bigint', '7000000000', '9000000001', '9000000002');
 select is(says(meetlink.retry(9000000001, '0')), 'queued 9000000001', 'bigint: retry by the number');
@@ -80,6 +97,7 @@ select is((select string_agg(session_id, ' ') from meetlink.retry_stuck(owner =>
 update meetlink.job set state = 'blocked';
 update account set refresh = 'r2';
 select is((select state from meetlink.job), 'due', 'a reconnect makes it due');
+select linked('bigint');
 call end_with();
 
 -- integer
@@ -90,6 +108,7 @@ select is(public.retry_meeting_link(2147483648, '0') ->> 'status', 'invalid', 'o
 select is(as_user('7', '1') || ' ' || as_user('8', '1'), 'queued not_found', 'its owner may, a stranger does not see it');
 select is(verdict('1'), 'It is due, and a daemon is about to take it.', 'explain');
 select is(seen(), 'stuck 1 of 7 nobody, health 7 fine 1 2', 'the views');
+select linked('integer');
 call end_with();
 
 -- Whether a query can find what it joins by this index: a collation of its own must not keep it from that.
@@ -128,14 +147,22 @@ $$;
 discard plans;  -- of another key type
 call begin_with('text', 'o''wn {x}', 'a"b\c', '42');
 select texts('text');
+select linked('text');
 call end_with();
 discard plans;  -- of another key type
 call begin_with('varchar(40)', 'o''wn {x}', 'a"b\c', '42');
 select texts('varchar(40)');
+select linked('varchar(40)');
 call end_with();
 discard plans;
 call begin_with('text collate "POSIX"', 'o''wn {x}', 'a"b\c', '42');
 select texts('text with a collation of its own');
+select linked('text collate "POSIX"');
+call end_with();
+discard plans;
+create domain lesson_key as text check (value <> '');
+call begin_with('lesson_key', 'own', 'one', '42');
+select linked('lesson_key');
 call end_with();
 
 select * from finish();
