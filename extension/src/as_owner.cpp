@@ -73,6 +73,16 @@ Execute(Statement *statement, std::span<const Argument> arguments, Sees sees)
 			 SPI_result_code_string(result));
 }
 
+/* Until AtEOXact_GUC(), or the end of the (sub)transaction on error. */
+static void
+PreferIndexes()
+{
+	/* a plan without an index that would do has the cost of what is switched off, and would be compiled */
+	for (const char *setting : {"enable_seqscan", "jit"})
+		(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+								 0, false);
+}
+
 bool
 RunAs(Oid role, Statement *statement, std::span<const Argument> arguments, std::span<char *> row,
 	  Sees sees)
@@ -86,9 +96,15 @@ RunAs(Oid role, Statement *statement, std::span<const Argument> arguments, std::
 	GetUserIdAndSecContext(&caller, &security_context);
 	SetUserIdAndSecContext(role, security_context | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
+
+	const int settings = NewGUCNestLevel();
+
+	if (statement->by_index)
+		PreferIndexes();
 	if (statement->plan == nullptr)
 		Prepare(statement, arguments);
 	Execute(statement, arguments, sees);
+	AtEOXact_GUC(true, settings);
 
 	bool found = SPI_processed > 0;
 

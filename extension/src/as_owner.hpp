@@ -23,6 +23,11 @@ struct Argument
 struct Statement
 {
 	const char *text;
+	/*
+	 * It looks for few rows of meetlink.job. That table is nearly empty most of the time, and so it is when the
+	 * statement is planned; a sequential scan would read all of a backlog for each row of a trigger.
+	 */
+	bool by_index = false;
 	SPIPlanPtr plan = nullptr;
 };
 

@@ -222,7 +222,8 @@ TimeArgument(const TimestampTz *time)
 static void
 MoveJob(Oid function, const NewJob &job)
 {
-	static Statement statement = {"select meetlink.move_job($1, $2, $3, $4, $5)"};
+	static Statement statement = {.text = "select meetlink.move_job($1, $2, $3, $4, $5)",
+								  .by_index = true};
 	const Argument arguments[] = {
 		TextArgument(job.session_id), TextArgument(job.owner_id), TextArgument(job.provider),
 		TimeArgument(job.starts_at),  TimeArgument(job.ends_at),
@@ -275,14 +276,15 @@ Datum
 meetlink_retire(PG_FUNCTION_ARGS)
 {
 	static Statement retire_one = {
-		"delete from meetlink.job where session_id operator(pg_catalog.=) $1"};
+		.text = "delete from meetlink.job where session_id operator(pg_catalog.=) $1",
+		.by_index = true};
 	static Statement retire_all = {"delete from meetlink.job"};
 
 	/*
 	 * Under REPEATABLE READ a job that the daemon touched since the snapshot would be a serialization
 	 * failure: meetlink's affair, not the application's.
 	 */
-	static Statement retire_or_leave = {"select meetlink.retire_job($1)"};
+	static Statement retire_or_leave = {.text = "select meetlink.retire_job($1)", .by_index = true};
 
 	RequireTrigger(fcinfo, 1);
 
@@ -324,7 +326,7 @@ meetlink_retire(PG_FUNCTION_ARGS)
 Datum
 meetlink_reconnected(PG_FUNCTION_ARGS)
 {
-	static Statement unblock = {"select meetlink.unblock($1, $2)"};
+	static Statement unblock = {.text = "select meetlink.unblock($1, $2)", .by_index = true};
 
 	RequireTrigger(fcinfo, 2);
 
