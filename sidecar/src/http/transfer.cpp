@@ -84,15 +84,16 @@ Transfer::Transfer(EasyHandle easy, Request request, const ClientOptions& option
 Transfer::~Transfer()
 {
     wipe(request_.body);
-    std::for_each(request_.headers.begin(), request_.headers.end(), wipe);
 }
 
 void Transfer::set_options(const ClientOptions& options, CURLSH* share)
 {
     CURL* const easy = easy_.get();
-    for (const std::string& header : request_.headers) {
+    for (std::string& header : request_.headers) {
         headers_.reset(curl_slist_append(headers_.release(), header.c_str()));
+        wipe(header);
     }
+    request_.headers = {};
     headers_.reset(curl_slist_append(headers_.release(), "Expect:"));  // no 100-continue round trip
 
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
