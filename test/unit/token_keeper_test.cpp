@@ -389,6 +389,7 @@ protected:
     {
         std::vector<std::string> told(static_cast<std::size_t>(owners));
         std::vector<ConnectionKey> keys;
+        keys.reserve(told.size());
         for (int n = 0; n < owners; ++n) {
             keys.push_back({.owner_id = "owner" + std::to_string(n), .provider = "zoom"});
         }
