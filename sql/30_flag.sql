@@ -79,7 +79,7 @@ begin
         for update of j skip locked)
     update meetlink.job j
     set state = 'due', due_at = clock_timestamp()
-    from blocked b where j.session_id = b.session_id;
+    where j.session_id = any (array(select b.session_id from blocked b));  -- see meetlink.hold_claims
     get diagnostics woken = row_count;
 
     with claimed as (
@@ -87,7 +87,7 @@ begin
         where j.state = 'claimed' and j.owner_id = unblock.owner_id and j.provider = unblock.provider
         for update skip locked)
     update meetlink.job j set connection_print = null
-    from claimed c where j.session_id = c.session_id;
+    where j.session_id = any (array(select c.session_id from claimed c));
     return woken;
 exception
     when serialization_failure then return 0;  -- as in move_job

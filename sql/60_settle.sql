@@ -39,12 +39,7 @@ begin
     end if;
 
     if outcomes @? '$[*] ? (@.outcome == "failed")' then
-        -- One that waits for a reconnect is not worth storing when that has happened meanwhile.
-        select array_agg(o.claim_id) into reconnected
-        from jsonb_to_recordset(outcomes) as o(claim_id bigint, session_id text, outcome text, connection_print bigint)
-        join meetlink.session s on s.id = meetlink.session_key(o.session_id)
-        join meetlink.connection k on k.owner = s.owner and k.provider = s.provider and k.usable
-        where o.outcome = 'failed' and k.print is distinct from o.connection_print;
+        reconnected := meetlink.reconnected_meanwhile(outcomes);
     end if;
 
     return query
@@ -53,6 +48,23 @@ begin
         from meetlink.record_outcomes(daemon_id, outcomes, held, lost, coalesce(writes, '{}'),
                                       coalesce(reconnected, '{}')) r;
     perform meetlink.tell_readers(outcomes);
+end
+$$;
+
+-- Claims that failed with a connection that is another one now: to wait for a reconnect is not worth storing when
+-- that has happened.
+create function meetlink.reconnected_meanwhile(outcomes jsonb) returns bigint[]
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as  -- as in meetlink.claim
+$$
+begin
+    return array(
+        select o.claim_id
+        from jsonb_to_recordset(outcomes) as o(claim_id bigint, session_id text, outcome text, connection_print bigint)
+        cross join lateral (select x.owner, x.provider from meetlink.session x where x.id = meetlink.session_key(o.session_id) offset 0) s
+        cross join lateral (select x.print from meetlink.connection x
+                            where x.owner = s.owner and x.provider = s.provider and x.usable offset 0) k
+        where o.outcome = 'failed' and k.print is distinct from o.connection_print);
 end
 $$;
 

@@ -316,7 +316,7 @@ begin
                    case when w.kept then 'written'
                         when k.moved then 'moved'
                         when k.wanted then 'rejected'
-                        when k.key is not null or not exists (select from {sessions} s where s.{session.id} = l.key) then 'unwanted'
+                        when k.key is not null or (select true from {sessions} s where s.{session.id} = l.key limit 1) is null then 'unwanted'
                         else 'busy' end,
                    case when k.wanted and w.kept is not true and not k.moved then 'a trigger of the table discarded the link' end,
                    case when k.moved then k.starts_now end, case when k.moved then k.ends_now end

@@ -29,7 +29,7 @@ grant execute on function
     meetlink.replace_ciphertext(bigint, text, text, bigint, text, text, text, text),
     meetlink.refreshes_due(integer, interval, jsonb),
     meetlink.settle(bigint, jsonb),
-    meetlink.hold_claims(bigint, jsonb),
+    meetlink.hold_claims(bigint, jsonb), meetlink.reconnected_meanwhile(jsonb),
     meetlink.record_outcomes(bigint, jsonb, meetlink.job[], bigint[], jsonb, bigint[]),
     meetlink.tell_readers(jsonb), meetlink.expect_readers(interval),
     meetlink.session_marks(text[]), meetlink.job_marks(text[]), meetlink.console_mark(),

@@ -149,9 +149,15 @@ private:
     Transfer& transfer_;
 };
 
-asio::awaitable<Response> exchange(std::shared_ptr<Client::State> state,
-                                   std::unique_ptr<Transfer> transfer)
+/// A transfer, and the client that it must not outlive.
+struct Exchange {
+    std::shared_ptr<Client::State> state;
+    std::unique_ptr<Transfer> transfer;
+};
+
+asio::awaitable<Response> answer_of(Exchange exchange)
 {
+    const auto& [state, transfer] = exchange;
     asio::steady_timer finished(co_await asio::this_coro::executor,
                                 asio::steady_timer::time_point::max());
     const Guard guard(state, *transfer);
@@ -195,8 +201,9 @@ asio::awaitable<Response> Client::send(Request request)
     if (auto problem = request_problem(request)) {
         return not_sent(*std::move(problem), std::move(request));
     }
-    return exchange(state_, std::make_unique<Transfer>(state_->take_handle(), std::move(request),
-                                                       state_->options, state_->share.get()));
+    auto transfer = std::make_unique<Transfer>(state_->take_handle(), std::move(request),
+                                               state_->options, state_->share.get());
+    return answer_of({.state = state_, .transfer = std::move(transfer)});
 }
 
 }  // namespace meetlink::http

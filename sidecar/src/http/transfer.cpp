@@ -93,7 +93,7 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
         headers_.reset(curl_slist_append(headers_.release(), header.c_str()));
         wipe(header);
     }
-    request_.headers = {};
+    request_.headers = std::vector<std::string>{};
     headers_.reset(curl_slist_append(headers_.release(), "Expect:"));  // no 100-continue round trip
 
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

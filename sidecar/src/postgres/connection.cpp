@@ -90,7 +90,7 @@ asio::awaitable<Answer> Connection::query(Statement statement, std::vector<Param
         fail(Error::of(handle_.get()));
         co_return Error::lost(end_.message, false);
     }
-    parameters = {};  // libpq has a copy, and the wait may be long
+    parameters = std::vector<Parameter>{};  // libpq has a copy, and the wait may be long
     pending_.push_back(pending);
     flush();
     if (!pending->answer) {

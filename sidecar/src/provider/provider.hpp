@@ -70,7 +70,8 @@ public:
     [[nodiscard]] virtual bool rotates_refresh_tokens() const = 0;
 
     /// Makes the session's meeting, or finds the one that an earlier attempt made. A rejected access
-    /// token comes back as a failure with `refresh_may_help`; the caller refreshes and calls again.
+    /// token comes back as a failure with `refresh_may_help`; the caller refreshes and calls again. `request`
+    /// must live until the answer.
     [[nodiscard]] virtual boost::asio::awaitable<CreateOutcome> create(
         MeetingRequest&& request, const Secret& access_token) = 0;
 

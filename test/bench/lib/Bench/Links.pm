@@ -95,13 +95,13 @@ sub rate_of
 	my $process;
 	if ($options{served})
 	{
-		$server->bookings('links', $options{served});
+		$server->bookings('links', $options{served} + $jobs);  # all now: that analyzes, and would make plans anew
 		$process = $start->();
-		book_steadily($server, rate => 100, each => $options{served} / 4);
+		book_steadily($server, rate => 100, each => $options{served} / 4, from => "select id from bookings limit $options{served}");
 		wait_until('the single ones have links', sub { $server->sql('links', 'select not exists (select from sessions where join_url is null)') eq 't' });
 	}
 	my $began = $server->sql('links', 'select clock_timestamp()');
-	$server->bookings('links', $jobs);
+	$server->bookings('links', $jobs) unless $process;
 	$server->sql('links', $server->book_statement('b where not exists (select from sessions s where s.booking_id = b.id)'));
 	$options{queue}->enqueue_all($server) if $options{queue};
 	if (!$process)
