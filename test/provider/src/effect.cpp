@@ -63,6 +63,18 @@ constexpr auto kinds = std::to_array<EffectKind>({
          e.act = false;
      }},
     {"cut_after", [](Effect& e, const Json::Value&) { e.delivery = Delivery::cut; }},
+    {"abort_before",
+     [](Effect& e, const Json::Value&) {
+         e.delivery = Delivery::abort;
+         e.act = false;
+     }},
+    {"abort_after", [](Effect& e, const Json::Value&) { e.delivery = Delivery::abort; }},
+    {"refuse",
+     [](Effect& e, const Json::Value&) {
+         e.delivery = Delivery::refuse;
+         e.act = false;
+     }},
+    {"goaway", [](Effect& e, const Json::Value&) { e.delivery = Delivery::last; }},
     {"hang",
      [](Effect& e, const Json::Value&) {
          e.delivery = Delivery::hang;

@@ -30,7 +30,16 @@ enum class Twist : std::uint8_t {
 };
 
 /// How an answer reaches the client.
-enum class Delivery : std::uint8_t { whole, cut, hang, truncated, drip };
+enum class Delivery : std::uint8_t {
+    whole,
+    cut,     ///< the connection
+    abort,   ///< this request: over HTTP/2 its stream is reset
+    refuse,  ///< the same, as one that was not processed
+    hang,
+    truncated,
+    drip,
+    last,  ///< whole, and the connection takes no more requests
+};
 
 /// How the conference of a new Google event turns out: `answers` answers say pending, then the fate.
 struct ConferenceScript {

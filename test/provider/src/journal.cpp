@@ -40,6 +40,7 @@ std::uint64_t Journal::start(const Call& call, const Request& request, Time now)
     entry.path = request.path;
     entry.connection = request.connection;
     entry.tls = request.tls;
+    entry.http2 = request.http2;
     entry.access = fingerprint(bearer_token(request.authorization));
     if (is_token_call(call)) {
         const Parameters form{request.body};
@@ -99,6 +100,7 @@ Json::Value Journal::describe(const Entry& entry)
     value["fault"] = entry.fault;
     value["connection"] = Json::UInt64{entry.connection};
     value["tls"] = entry.tls;
+    value["http"] = entry.http2 ? "2" : "1.1";
     value["access_token_hash"] = entry.access;
     if (entry.outcome != "open") {
         value["duration_us"] = Json::Int64{(entry.finished - entry.started).count()};

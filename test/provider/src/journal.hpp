@@ -59,6 +59,7 @@ private:
         std::uint64_t connection;
         int status = 0;
         bool tls;
+        bool http2;
     };
     struct Count {
         std::uint64_t requests = 0;

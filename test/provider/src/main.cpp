@@ -26,6 +26,7 @@ struct Options {
     std::uint16_t https_port = 0;
     std::string ready_file;
     std::string ca_file;
+    bool no_http2 = false;
     bool exit_with_parent = false;
 };
 
@@ -83,6 +84,7 @@ int main(int argc, char** argv)
     app.add_option("--ready-file", options.ready_file,
                    "written when listening: ports and pid as JSON");
     app.add_option("--ca-file", options.ca_file, "where to write the CA certificate, PEM");
+    app.add_flag("--no-http2", options.no_http2, "speak HTTP/1.1 only");
     app.add_flag("--exit-with-parent", options.exit_with_parent,
                  "end when the parent process ends");
     CLI11_PARSE(app, argc, argv);
@@ -92,7 +94,7 @@ int main(int argc, char** argv)
         std::signal(SIGPIPE, SIG_IGN);
         allow_many_connections();
         boost::asio::io_context io{1};
-        Server server{io, options.http_port, options.https_port};
+        Server server{io, options.http_port, options.https_port, !options.no_http2};
         boost::asio::signal_set signals{io, SIGINT, SIGTERM};
         signals.async_wait([&io](auto, auto) { io.stop(); });
         announce(server, options);

@@ -18,6 +18,7 @@ struct Request {
     std::string_view body;
     std::uint64_t connection = 0;  ///< number of the TCP connection, shows connection reuse
     bool tls = false;
+    bool http2 = false;
 };
 
 inline constexpr std::string_view json_type = "application/json; charset=UTF-8";

@@ -14,8 +14,10 @@ namespace meetlink::standin {
 /// Both providers and the admin interface on two loopback ports, the same routes on each.
 class Server {
 public:
-    /// Listens at once; port 0 chooses a free one. Throws boost::system::system_error.
-    Server(boost::asio::io_context& io, std::uint16_t http_port, std::uint16_t https_port);
+    /// Listens at once; port 0 chooses a free one. Over TLS it speaks HTTP/2 with clients that offer it, unless
+    /// `http2` is false. Throws boost::system::system_error.
+    Server(boost::asio::io_context& io, std::uint16_t http_port, std::uint16_t https_port,
+           bool http2 = true);
 
     [[nodiscard]] std::uint16_t http_port() const { return http_.local_endpoint().port(); }
     [[nodiscard]] std::uint16_t https_port() const { return https_.local_endpoint().port(); }
