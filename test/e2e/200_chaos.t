@@ -32,7 +32,7 @@ $standin->admin(PATCH => 'settings', { record_capacity => 100000 });
 my @daemons = map {
 	Meetlink::Daemon->new(
 		folder => $folder, name => "daemon-$_", standin => $standin, conninfo => $pair->conninfo('meetlinkd'),
-		config => { sidecar => { http_timeout => '"2s"', lease => '"5s"', poll_interval => '"500ms"' } })
+		config => { sidecar => { http_timeout => '"2s"', lease => '"5s"', poll_interval => '"500ms"', http_version => $_ == 1 ? '"1.1"' : '"2"' } })
 } 1 .. 3;
 my @tutors = map {
 	my ($number, $provider) = ($_, $_ % 2 ? 'zoom' : 'google_meet');

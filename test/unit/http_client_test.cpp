@@ -276,6 +276,44 @@ TEST_F(HttpClient, ConnectionsPerHostAreCapped)
     EXPECT_LE(server.most_connections(), 2);
 }
 
+/// Over plain HTTP it stays HTTP/1.1, which shows what becomes of connections all the same.
+TEST_F(HttpClient, RequestWithoutAnAnswerEndsTheUseOfSharedConnectionsButNotTheRequestsOnThem)
+{
+    asio::steady_timer held(io, std::chrono::hours(1));
+    LoopbackServer server(
+        io, [&](tcp::socket& socket, const Seen& seen, int) -> asio::awaitable<bool> {
+            if (seen.head.starts_with("POST /held")) {
+                boost::system::error_code woken;
+                co_await held.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            } else if (seen.head.starts_with("POST /lost")) {
+                boost::system::error_code error;
+                char byte = 0;
+                co_await socket.async_read_some(asio::buffer(&byte, 1),
+                                                asio::redirect_error(asio::use_awaitable, error));
+                co_return false;
+            }
+            co_return co_await LoopbackServer::answer(socket, "fine");
+        });
+    ClientOptions options;
+    options.version = Version::http_2;
+    Client client(io.get_executor(), options);
+    std::optional<Response> patient;
+    asio::co_spawn(io, client.send({"POST", server.url("/held"), {}, "x", 1h}),
+                   [&](std::exception_ptr, Response response) { patient = std::move(response); });
+    ASSERT_TRUE(wait_until([&] { return server.seen().size() == 1; }));
+    EXPECT_EQ(send(client, "POST", server.url()).body, "fine");
+    EXPECT_EQ(server.open_connections(), 2) << "one is idle";
+    EXPECT_EQ(send(client, "POST", server.url("/lost"), 50ms).fault, Fault::timed_out);
+    EXPECT_EQ(send(client, "POST", server.url()).body, "fine");
+    EXPECT_EQ(server.seen().back().connection, server.connections()) << "on a new one";
+    EXPECT_FALSE(patient);
+    held.cancel();
+    ASSERT_TRUE(wait_until([&] { return patient.has_value(); }));
+    EXPECT_EQ(patient->body, "fine") << patient->fault_detail;
+    EXPECT_TRUE(wait_until([&] { return server.open_connections() == 1; }))
+        << "those before are closed";
+}
+
 TEST_F(HttpClient, CancellingTheCoroutineAbortsTheTransfer)
 {
     bool received = false;

@@ -17,12 +17,15 @@ struct Database {
     std::string conninfo;  ///< libpq; empty: libpq's own environment
 };
 
+enum class HttpVersion { http_1_1, http_2 };
+
 struct Sidecar {
     std::string name;  ///< default: host name
     int max_in_flight = 0;
     std::chrono::milliseconds lease{};  ///< at least 1.5 times http_timeout
     std::chrono::milliseconds poll_interval{};
     std::chrono::milliseconds http_timeout{};
+    HttpVersion http_version = HttpVersion::http_1_1;
 };
 
 struct Http {

@@ -22,6 +22,7 @@ auto& at(Config& config)
 template <auto Section, auto Member>
 constexpr auto to = &at<Section, Member>;
 
+constexpr std::array<std::string_view, 2> http_version_words{"1.1", "2"};
 constexpr std::array<std::string_view, 2> cipher_words{"aes-256-cbc", "aes-256-gcm"};
 constexpr std::array<std::string_view, 5> level_words{"trace", "debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> format_words{"json", "text"};
@@ -55,6 +56,9 @@ constexpr std::array table{
             10 * minute},
     Setting{"sidecar", "http_timeout", to<&Config::sidecar, &Sidecar::http_timeout>, "15s",
             "Longest wait for one answer of a provider.", Rule::any, 100, 2 * minute},
+    Setting{"sidecar", "http_version", to<&Config::sidecar, &Sidecar::http_version>, "1.1",
+            "2: many requests share one TLS connection, where the provider and libcurl can; takes "
+            "less memory. 1.1: a connection for each request in flight."},
 
     Setting{"http", "listen", to<&Config::http, &Http::listen>, "127.0.0.1:8787",
             "Address and port of the HTTP server; empty turns it off. Without a JWT key only a "
@@ -302,6 +306,9 @@ std::string nearest(std::string_view name, std::span<const std::string> known)
 
 std::span<const std::string_view> words(const Setting& setting)
 {
+    if (holds<HttpVersion>(setting)) {
+        return http_version_words;
+    }
     if (holds<Cipher>(setting)) {
         return cipher_words;
     }

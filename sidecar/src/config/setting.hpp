@@ -18,8 +18,8 @@ using Target =
     std::variant<std::string& (*)(Config&), int& (*)(Config&), double& (*)(Config&),
                  std::chrono::milliseconds& (*)(Config&), std::filesystem::path& (*)(Config&),
                  std::vector<std::string>& (*)(Config&), Secret& (*)(Config&),
-                 std::vector<Secret>& (*)(Config&), Cipher& (*)(Config&), LogLevel& (*)(Config&),
-                 LogFormat& (*)(Config&)>;
+                 std::vector<Secret>& (*)(Config&), HttpVersion& (*)(Config&), Cipher& (*)(Config&),
+                 LogLevel& (*)(Config&), LogFormat& (*)(Config&)>;
 
 /// What a text must be beyond its type.
 enum class Rule { any, conninfo, line, url, listen_address, link_hosts, readable_file, origin };

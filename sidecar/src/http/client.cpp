@@ -51,13 +51,16 @@ asio::awaitable<Response> not_sent(std::string why, Request request)
 
 /// Shared with the coroutines under way, which may outlive the Client by one turn of the loop.
 struct Client::State {
+    using Clock = std::chrono::steady_clock;
+
     struct Running {
         Transfer* transfer;
         asio::steady_timer* finished;
+        std::shared_ptr<Multi> multi;
     };
 
-    State(asio::any_io_executor executor, ClientOptions client_options)
-        : options(std::move(client_options)), share(curl_share_init())
+    State(asio::any_io_executor loop, ClientOptions client_options)
+        : executor(std::move(loop)), options(std::move(client_options)), share(curl_share_init())
     {
         if (!share) {
             throw std::bad_alloc();
@@ -67,14 +70,24 @@ struct Client::State {
         }
         // one thread, hence no lock functions
         curl_share_setopt(share.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-        multi = std::make_shared<Multi>(
-            std::move(executor), [this](CURL* easy, CURLcode result) { finish(easy, result); });
-        // room for two hosts of each of two providers, at half of their cap
-        multi->set_connection_limits(options.connections_per_host,
-                                     2 * options.connections_per_host);
     }
 
-    ~State() { multi->close(); }
+    /// The connections for the next request.
+    [[nodiscard]] const std::shared_ptr<Multi>& connections()
+    {
+        if (multiplex && Clock::now() >= renewal) {
+            multi.reset();  // libcurl looks at the age of idle connections only
+        }
+        if (!multi) {
+            multi = std::make_shared<Multi>(
+                executor, multiplex, [this](CURL* easy, CURLcode result) { finish(easy, result); });
+            // room for two hosts of each of two providers, at half of their cap
+            multi->set_connection_limits(options.connections_per_host,
+                                         2 * options.connections_per_host);
+            renewal = Clock::now() + max_connection_age;
+        }
+        return multi;
+    }
 
     [[nodiscard]] EasyHandle take_handle()
     {
@@ -90,15 +103,30 @@ struct Client::State {
         return easy;
     }
 
+    void start(Transfer& transfer, asio::steady_timer& finished)
+    {
+        const auto connections = this->connections();
+        running.emplace(transfer.handle(), Running{&transfer, &finished, connections});
+        if (connections->add(transfer.handle()) != CURLM_OK) {
+            finish(transfer.handle(), CURLE_FAILED_INIT);
+        }
+    }
+
     void finish(CURL* easy, CURLcode result)
     {
         const auto found = running.find(easy);
         if (found == running.end()) {
             return;
         }
-        const Running ended = found->second;
+        const Running ended = std::move(found->second);
         running.erase(found);
         ended.transfer->finish(result);
+        // A shared connection outlives the request that got no answer on it, and may be dead. The others on it
+        // may still get theirs.
+        if (multiplex && ended.multi == multi &&
+            ended.transfer->response().fault == Fault::timed_out) {
+            multi.reset();
+        }
         ended.finished->cancel();  // wakes the coroutine, in a later turn
     }
 
@@ -106,18 +134,21 @@ struct Client::State {
     {
         closed = true;
         while (!running.empty()) {
-            CURL* const easy = running.begin()->first;
-            multi->remove(easy);
+            const auto [easy, transfer] = *running.begin();
+            transfer.multi->remove(easy);
             finish(easy, CURLE_ABORTED_BY_CALLBACK);
         }
-        multi->close();
+        multi.reset();
     }
 
+    asio::any_io_executor executor;
     ClientOptions options;
+    const bool multiplex = options.version == Version::http_2;
     std::unique_ptr<CURLSH, ShareCleanup> share;  // outlives every easy handle
     std::vector<EasyHandle> idle;
     std::unordered_map<CURL*, Running> running;
-    std::shared_ptr<Multi> multi;
+    std::shared_ptr<Multi> multi;  ///< for new requests; one before it ends with its last request
+    Clock::time_point renewal;
     bool closed = false;
 };
 
@@ -134,8 +165,8 @@ public:
     Guard& operator=(const Guard&) = delete;
     ~Guard()
     {
-        if (state_->running.erase(transfer_.handle()) > 0) {
-            state_->multi->remove(transfer_.handle());
+        if (const auto found = state_->running.extract(transfer_.handle())) {
+            found.mapped().multi->remove(transfer_.handle());
         }
         // libcurl keeps a handle's buffers: a token endpoint's answer would stay in them
         if (!state_->closed && !transfer_.confidential() &&
@@ -161,10 +192,7 @@ asio::awaitable<Response> answer_of(Exchange exchange)
     asio::steady_timer finished(co_await asio::this_coro::executor,
                                 asio::steady_timer::time_point::max());
     const Guard guard(state, *transfer);
-    state->running.emplace(transfer->handle(), Client::State::Running{transfer.get(), &finished});
-    if (state->multi->add(transfer->handle()) != CURLM_OK) {
-        state->finish(transfer->handle(), CURLE_FAILED_INIT);
-    }
+    state->start(*transfer, finished);
     while (!transfer->finished()) {
         boost::system::error_code woken;
         co_await finished.async_wait(asio::redirect_error(asio::use_awaitable, woken));

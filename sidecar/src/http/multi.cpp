@@ -12,7 +12,8 @@ namespace {
 constexpr int reports_per_turn = 16;
 
 /// Over TLS, libcurl (until 8.7) keeps a copy of 16 kB of a request until the answer is complete, lest it is
-/// sent in parts: Curl_buffer_send() in its http.c. It gives the copy up when it is told its size.
+/// sent in parts: Curl_buffer_send() in its http.c. It gives the copy up when it is told its size. Not with
+/// HTTP/2, where a request may be half sent although its connection waits for input: flow control.
 void release_sent_request(CURL* easy) noexcept
 {
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, smallest_upload_buffer);
@@ -20,8 +21,9 @@ void release_sent_request(CURL* easy) noexcept
 
 }  // namespace
 
-Multi::Multi(boost::asio::any_io_executor executor, Done done)
+Multi::Multi(boost::asio::any_io_executor executor, bool multiplex, Done done)
     : executor_(std::move(executor)),
+      multiplex_(multiplex),
       done_(std::move(done)),
       multi_(curl_multi_init()),
       timer_(executor_)
@@ -33,7 +35,8 @@ Multi::Multi(boost::asio::any_io_executor executor, Done done)
     curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &Multi::on_timer);
     curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING,
+                      multiplex ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
 }
 
 Multi::~Multi()
@@ -80,7 +83,7 @@ int Multi::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void*) 
     } else {
         multi->watch(fd, what);
     }
-    if (what == CURL_POLL_IN) {
+    if (what == CURL_POLL_IN && !multi->multiplex_) {
         release_sent_request(easy);
     }
     return 0;

@@ -23,7 +23,8 @@ public:
     /// Called once for each transfer that ended by itself, after it was taken off the multi handle.
     using Done = std::function<void(CURL*, CURLcode)>;
 
-    Multi(boost::asio::any_io_executor executor, Done done);
+    /// multiplex: several transfers may share an HTTP/2 connection.
+    Multi(boost::asio::any_io_executor executor, bool multiplex, Done done);
     ~Multi();
     Multi(const Multi&) = delete;
     Multi& operator=(const Multi&) = delete;
@@ -70,6 +71,7 @@ private:
     };
 
     boost::asio::any_io_executor executor_;
+    bool multiplex_;
     Done done_;
     std::unique_ptr<CURLM, Cleanup> multi_;
     Clock::time_point due_ = Clock::time_point::max();    ///< when libcurl wants to be called

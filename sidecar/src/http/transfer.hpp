@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,9 @@
 #include "http/message.hpp"
 
 namespace meetlink::http {
+
+inline constexpr std::chrono::seconds max_connection_age{
+    600};  // so that a changed address is noticed
 
 struct EasyCleanup {
     void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }

@@ -44,15 +44,16 @@ sub drain
 	my %resident;
 	my $run = sub {
 		my ($provider, $kind, %more) = @_;
+		my %sidecar = $kind eq 'HTTP/2' ? (http_version => '"2"') : ();
 		my ($rate, $memory) = rate_of(
-			$server, $provider, $delay, $jobs, sub { meetlinkd($server, $provider, $delay ? 500 : 256) },
+			$server, $provider, $delay, $jobs, sub { meetlinkd($server, $provider, $delay ? 500 : 256, %sidecar) },
 			prepare => sub { $server->attach('links') }, %more);
 		push @{ $resident{$kind} }, $memory;
 		return $rate;
 	};
 	my $result = interleaved("drain of $jobs, provider takes $delay ms", $report->rounds,
 		'meetlink' => sub { $run->($standin, 'plain') },
-		$secure ? ('meetlink, TLS' => sub { $run->($secure, 'TLS') })
+		$secure ? ('meetlink, TLS' => sub { $run->($secure, 'TLS') }, 'meetlink, HTTP/2' => sub { $run->($secure, 'HTTP/2') })
 		: ('meetlink, at once' => sub { $run->($standin, 'at once', served => 80) }),
 		map { my $peer = $_; ($peer => sub { (rate_of($server, $standin, $delay, $jobs, sub { $peers->{$peer}->start($server, $standin, $in_flight) }, queue => $peers->{$peer}))[0] }) } sort keys %$peers);
 	my $meetlink = median(@{ $result->{meetlink} });
@@ -69,9 +70,12 @@ sub drain
 		my $ideal = 500 / ($delay / 1000);
 		$report->row('the same, of what 500 in flight allow', sprintf('%.0f %%', 100 * $meetlink / $ideal), '>= 95 %', $meetlink >= 0.95 * $ideal);
 		$report->row("the same over TLS, with the system's authorities", sprintf('%.0f/s', median(@{ $result->{'meetlink, TLS'} })));
-		my %memory = map { ($_ => median(@{ $resident{$_} })) } qw(plain TLS);
+		my ($times, $low, $high) = ratio($result->{'meetlink, HTTP/2'}, $result->{'meetlink, TLS'});
+		$report->row('the same with sidecar.http_version = "2"', sprintf('%.2f times (%.2f to %.2f)', $times, $low, $high));
+		my %memory = map { ($_ => median(@{ $resident{$_} })) } ('plain', 'TLS', 'HTTP/2');
 		$report->row('peak resident memory at 500 in flight, plain HTTP', sprintf('%.1f MB', $memory{plain}), '<= 28 MB', $memory{plain} <= 28);
 		$report->row('the same, TLS', sprintf('%.1f MB', $memory{TLS}), '<= 40 MB', $memory{TLS} <= 40);
+		$report->row('the same with sidecar.http_version = "2"', sprintf('%.1f MB', $memory{'HTTP/2'}));
 	}
 	for my $peer (sort keys %$peers)
 	{
@@ -211,12 +215,12 @@ sub fresh
 
 sub meetlinkd
 {
-	my ($server, $standin, $in_flight, $name) = @_;
+	my ($server, $standin, $in_flight, %sidecar) = @_;
 	my $daemon = Meetlink::Daemon->new(
-		name => $name // 'daemon',
+		name => delete $sidecar{name} // 'daemon',
 		folder => $server->folder, standin => $standin, key => $key, conninfo => $server->connstr('links', 'meetlinkd'),
 		config => {
-			sidecar => { max_in_flight => $in_flight },
+			sidecar => { max_in_flight => $in_flight, %sidecar },
 			zoom    => { max_per_connection => 100, max_per_second => 100000 },
 			tls     => { ca_file => '"' . authorities($server, $standin) . '"' },
 			log     => { level => '"warning"' } });

@@ -45,7 +45,7 @@ sub daemons
 sub several
 {
 	my ($server, $standin, $count) = @_;
-	return Bench::Several->new(map { Bench::Links::meetlinkd($server, $standin, 256, "bench-$_") } 1 .. $count);
+	return Bench::Several->new(map { Bench::Links::meetlinkd($server, $standin, 256, name => "bench-$_") } 1 .. $count);
 }
 
 # --- tables that grow -------------------------------------------------------------------------------

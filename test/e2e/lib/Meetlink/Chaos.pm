@@ -13,10 +13,10 @@ use Time::HiRes qw(time);
 
 # What a provider can do to one request: [effect, more]. Those of @lossy act and lose the answer.
 my @harmless = (
-	[ 'cut_before' ], [ 'cut_before', reset => \1 ], [ 'hang' ], [ 'answer', status => 503, body => '' ],
+	[ 'cut_before' ], [ 'cut_before', reset => \1 ], [ 'abort_before' ], [ 'refuse' ], [ 'goaway' ], [ 'hang' ], [ 'answer', status => 503, body => '' ],
 	[ 'answer', status => 429, body => '{}', retry_after_s => 1 ], [ 'delay', delay_ms => 700 ], [ 'delay', answer_delay_ms => 700 ]);
 my @lossy = (
-	[ 'cut_after' ], [ 'cut_after', reset => \1 ], [ 'hang_after' ], [ 'truncated' ], [ 'not_json' ], [ 'empty' ], [ 'cut_json' ],
+	[ 'cut_after' ], [ 'cut_after', reset => \1 ], [ 'abort_after' ], [ 'hang_after' ], [ 'truncated' ], [ 'not_json' ], [ 'empty' ], [ 'cut_json' ],
 	[ 'ok_without_link' ], [ 'delay', delay_ms => 1500, answer_delay_ms => 1500 ]);
 my @google = ([ 'google.backendError' ], [ 'google.rateLimitExceeded' ], [ 'google.502_html' ], [ 'conference_pending', answers => 2 ]);
 my @zoom   = ([ 'zoom.502_html' ], [ 'zoom.per_second' ], [ 'zoom.concurrent' ], [ 'empty_page' ]);

@@ -9,7 +9,7 @@ use JSON::PP qw(decode_json encode_json);
 use Meetlink::Process;
 use Meetlink::Wait qw(wait_until);
 
-# %options: folder (logs and certificate), plain (use http instead of https), outlive (it is left running).
+# %options: folder (logs and certificate), plain (use http instead of https), no_http2 (HTTP/1.1 only), outlive (it is left running).
 sub new
 {
 	my ($class, %options) = @_;
@@ -18,7 +18,7 @@ sub new
 	unlink $ready;
 	$self->{process} = Meetlink::Process->start(
 		{ output => "$self->{folder}/standin.log", outlive => $options{outlive} },
-		"$ENV{MEETLINK_BUILD}/standin", $options{outlive} ? () : '--exit-with-parent',
+		"$ENV{MEETLINK_BUILD}/standin", $options{outlive} ? () : '--exit-with-parent', $options{no_http2} ? '--no-http2' : (),
 		'--http-port', $options{http_port} // 0, '--https-port', $options{https_port} // 0,
 		'--ready-file', $ready, '--ca-file', $self->ca_file);
 	wait_until('the stand-in listens', sub {
