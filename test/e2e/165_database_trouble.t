@@ -82,6 +82,16 @@ no_spin('no connection left', 'database_connect_failed', qr/connection received/
 $_->quit for @crowd;
 ok($world->link_of($session), 'there are connections again: the link comes');
 
+# --- one connection is all that it gets
+$world->sql('alter role meetlinkd connection limit 1');
+wait_until('one is left, of the three', sub {
+	$world->sql(q{select pg_terminate_backend(pid) from pg_stat_activity where usename = 'meetlinkd' and query !~ 'meetlink.(claim|settle)\('});
+	return $world->sql(q{select count(*) from pg_stat_activity where usename = 'meetlinkd'}) == 1;
+});
+ok($world->link_of($tutor->book), 'with one connection, which hears no notification, the link comes by the poll');
+$world->sql('alter role meetlinkd connection limit -1');
+wait_until('all three are back', sub { $world->sql(q{select count(*) from pg_stat_activity where usename = 'meetlinkd'}) == 3 });
+
 # --- SIGTERM under load
 $standin->fault(effect => 'delay', delay_ms => 300, operation => 'create', times => 'forever');
 $tutor->book_many(300);

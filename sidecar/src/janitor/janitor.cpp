@@ -89,11 +89,18 @@ asio::awaitable<void> Janitor::keep_house()
     while (co_await wait_until(std::min(next, next_due_))) {
         next = Clock::now() + std::min(options_.poll_interval, longest_silence);
         next_due_ = Clock::time_point::max();
-        const bool connected = co_await upkeep_.until_connected();
+        const bool connected = co_await session().until_connected(next);
         if (connected) {
             co_await housekeep();
         }
     }
+}
+
+/// A server that is full, or a limit of the role, may allow the daemon one session only: then nothing is heard,
+/// and what is due is found by housekeeping alone.
+postgres::Session& Janitor::session() const
+{
+    return !upkeep_.connected() && work_.connected() ? work_ : upkeep_;
 }
 
 asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
@@ -104,7 +111,7 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
         listener_.next_probe(registration_.daemon_id),
         heard ? postgres::Parameter{postgres::interval(*heard)} : std::nullopt,
         callbacks_.breakers()};
-    const auto answer = co_await upkeep_.query(housekeep_statement, std::move(parameters));
+    const auto answer = co_await session().query(housekeep_statement, std::move(parameters));
     if (!answer) {
         warn("housekeeping_failed", "could not do the housekeeping", answer.error());
         co_return answer.error();

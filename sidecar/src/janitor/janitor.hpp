@@ -38,7 +38,7 @@ public:
         std::function<boost::asio::awaitable<void>()> cancel_orphans;
     };
 
-    /// Renewals go through `work`; what may take longer, through `upkeep`.
+    /// Renewals go through `work`; what may take longer, through `upkeep`. Housekeeping can do with either.
     Janitor(boost::asio::any_io_executor executor, postgres::Session& work,
             postgres::Session& upkeep, const daemon::Registration& registration, Leases& leases,
             Listener& listener, Options options, Callbacks callbacks);
@@ -57,6 +57,7 @@ private:
     using Clock = Condition::Clock;
 
     [[nodiscard]] boost::asio::awaitable<void> keep_house();
+    [[nodiscard]] postgres::Session& session() const;
     [[nodiscard]] boost::asio::awaitable<void> keep_sweeping();
     [[nodiscard]] boost::asio::awaitable<void> keep_refreshing();
     [[nodiscard]] boost::asio::awaitable<void> keep_leases();

@@ -99,10 +99,11 @@ asio::awaitable<Answer> Session::query(Statement statement, std::vector<Paramete
     co_return answer;
 }
 
-asio::awaitable<bool> Session::until_connected()
+asio::awaitable<bool> Session::until_connected(Condition::Clock::time_point deadline)
 {
-    while (!connected() && !stopped_) {
-        co_await changed_.wait();
+    bool woken = true;
+    while (!connected() && !stopped_ && woken) {
+        woken = co_await changed_.wait_until(deadline);
     }
     co_return connected();
 }

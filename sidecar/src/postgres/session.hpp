@@ -49,8 +49,9 @@ public:
     {
         return query(statement, std::vector<Parameter>{});
     }
-    /// False: the session was stopped before it was connected.
-    [[nodiscard]] boost::asio::awaitable<bool> until_connected();
+    /// False: until then it was not connected, or it was stopped before.
+    [[nodiscard]] boost::asio::awaitable<bool> until_connected(
+        Condition::Clock::time_point deadline = Condition::Clock::time_point::max());
     /// Waits for a connection, and sends the statement again whenever the connection dies before the
     /// answer: only for statements that may be carried out twice. Other errors are answers.
     [[nodiscard]] boost::asio::awaitable<Answer> query_until_answered(
