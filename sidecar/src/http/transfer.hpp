@@ -13,8 +13,8 @@
 
 namespace meetlink::http {
 
-inline constexpr std::chrono::seconds max_connection_age{
-    600};  // so that a changed address is noticed
+/// So that a changed address is noticed.
+inline constexpr std::chrono::seconds max_connection_age{600};
 
 struct EasyCleanup {
     void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }

@@ -69,8 +69,8 @@ struct Stream {
     std::size_t sent = 0;
     bool complete = false;  ///< nothing will be added to `answer`
     bool closed = false;
-    asio::steady_timer
-        changed;  ///< cancelled when all of `answer` is sent, or the stream is closed
+    /// Cancelled when all of `answer` is sent, or the stream is closed.
+    asio::steady_timer changed;
 };
 
 /// nghttp2 does frames, header compression and flow control. It is fed by run() and emptied by
