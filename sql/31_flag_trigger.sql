@@ -1,8 +1,9 @@
 -- Flagging, the C++ half (extension/src/flag.cpp, doorbell.cpp). A hosted flavour without a C++ module
 -- would replace this part alone.
 
--- AFTER INSERT OR UPDATE FOR EACH ROW, for rows that need a link: adds the job, or moves the one there is.
--- Arguments: names of the columns id, owner, provider, starts_at, ends_at, duration_minutes; '' where there is none.
+-- AFTER INSERT OR UPDATE FOR EACH ROW, for rows without a link: adds the job, or moves the one there is.
+-- Arguments: names of the columns id, owner, provider, starts_at, ends_at, duration_minutes, status ('' where there is
+-- none); then the values of status of which a session needs a link.
 -- Runs as the booking role, which needs no right on schema meetlink. Never fails a booking for a reason
 -- of its own: what it cannot flag it leaves to the sweep, with a warning.
 create function meetlink.flag() returns trigger

@@ -371,7 +371,8 @@ begin
 end
 $$;
 
--- Triggers with their conditions in the catalogue, so that rows which need nothing cost nothing.
+-- Triggers with their conditions in the catalogue, so that rows which need nothing cost nothing. Each statement compiles
+-- them anew, so that of a new session asks no more than whether there is a link.
 -- UPDATE triggers name no columns: "UPDATE OF" misses what a BEFORE trigger changed.
 create function meetlink.generate_triggers(names jsonb, mapping jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
@@ -403,14 +404,14 @@ begin
         'reconnected', reconnected,
         'usable', meetlink.fill(usable, names),
         'flag_arguments', (select string_agg(quote_literal(coalesce(mapping -> 'session' ->> n, '')), ', ' order by o)
-                           from unnest(array['id', 'owner', 'provider', 'starts_at', 'ends_at', 'duration_minutes'])
-                                with ordinality as u(n, o)),
+                           from unnest(array['id', 'owner', 'provider', 'starts_at', 'ends_at', 'duration_minutes', 'status'])
+                                with ordinality as u(n, o)) || ', ' || (names ->> 'wanted_status'),
         'id_argument', quote_literal(mapping #>> '{session,id}'),
         'reconnect_arguments', quote_literal(mapping #>> '{connection,owner}') || ', ' || quote_literal(mapping #>> '{connection,provider}'));
 
     execute meetlink.fill($sql$
         create or replace trigger meetlink_flag_insert after insert on {sessions}
-        for each row when ({new_wanted}) execute function meetlink.flag({flag_arguments})$sql$, names);
+        for each row when (new.{session.join_url} is null) execute function meetlink.flag({flag_arguments})$sql$, names);
     execute meetlink.fill($sql$
         create or replace trigger meetlink_flag_update after update on {sessions}
         for each row when ({new_wanted} and (not coalesce({old_wanted}, false) or {followed}))

@@ -2,8 +2,8 @@
  * flag.cpp
  *	  The triggers on the user's tables (made by meetlink.attach, sql/81_generate.sql).
  *
- * Their WHEN clauses have decided already that the row needs a link (flag) or needs none any more
- * (retire). A booking must not fail because of meetlink: what cannot be flagged is left to the sweep.
+ * Their WHEN clauses have decided already that the row needs a link (flag; by its status, too, unless it is
+ * new) or needs none any more (retire). A booking must not fail because of meetlink: what cannot be flagged is left to the sweep.
  */
 #include "postgres.hpp"
 
@@ -23,7 +23,7 @@ extern "C"
 	extern PGDLLEXPORT Datum meetlink_reconnected(PG_FUNCTION_ARGS);
 }
 
-/* Arguments of meetlink.flag(), in order. */
+/* Arguments of meetlink.flag(), in order: names of columns, then the values of status that need a link. */
 enum FlagArgument : int
 {
 	flag_id,
@@ -32,7 +32,8 @@ enum FlagArgument : int
 	flag_starts_at,
 	flag_ends_at,
 	flag_duration_minutes,
-	flag_arguments
+	flag_status,
+	flag_columns
 };
 
 /* A column of the user's table that a trigger has to read. */
@@ -46,15 +47,14 @@ struct Column
 static constexpr int no_such_column = -1;
 
 /*
- * The columns that the trigger's arguments name. Looked up once for each statement and table: a partition's
+ * The columns that the trigger's first arguments name. Looked up once for each statement and table: a partition's
  * differ in number from its parent's, and a user may rename one (then the name is unknown until re-attached).
  */
 static const Column *
-FindColumns(FunctionCallInfo fcinfo)
+FindColumns(FunctionCallInfo fcinfo, int count)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
-	const int count = trigger->tg_trigger->tgnargs;
 	FmgrInfo *call = fcinfo->flinfo;
 
 	if (call->fn_extra != nullptr)
@@ -85,7 +85,7 @@ FindColumns(FunctionCallInfo fcinfo)
 	return columns;
 }
 
-/* The row of one trigger call, with the trigger's arguments as its columns. */
+/* The row of one trigger call, with the columns that the trigger's arguments name. */
 struct TriggerRow
 {
 	HeapTuple tuple;
@@ -132,18 +132,18 @@ enum class Version
 };
 
 static TriggerRow
-RowOf(FunctionCallInfo fcinfo, Version version)
+RowOf(FunctionCallInfo fcinfo, Version version, int columns)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
 
 	return TriggerRow{
 		version == Version::after && updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
-		RelationGetDescr(trigger->tg_relation), FindColumns(fcinfo), trigger->tg_trigger->tgnargs};
+		RelationGetDescr(trigger->tg_relation), FindColumns(fcinfo, columns), columns};
 }
 
 static void
-RequireTrigger(FunctionCallInfo fcinfo, int nargs)
+RequireTrigger(FunctionCallInfo fcinfo, int least_arguments)
 {
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -152,7 +152,8 @@ RequireTrigger(FunctionCallInfo fcinfo, int nargs)
 
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
-	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || trigger->tg_trigger->tgnargs != nargs)
+	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		trigger->tg_trigger->tgnargs < least_arguments)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" was not made by meetlink.attach()",
@@ -213,6 +214,24 @@ ReadSession(const TriggerRow &row, NewJob *job, TimestampTz *starts_at, Timestam
 	return job->session_id != nullptr;
 }
 
+/*
+ * Asked here and not by the WHEN clause of an insertion: PostgreSQL reads and compiles that anew for each
+ * statement (trigger.c, TriggerEnabled), and a list of values costs a third of what the job costs.
+ */
+static bool
+HasWantedStatus(const TriggerRow &row, const Trigger *trigger)
+{
+	if (row.columns[flag_status].number == 0)
+		return true;
+
+	const char *status = row.GetText(flag_status);
+
+	for (int i = flag_columns; status != nullptr && i < trigger->tgnargs; i++)
+		if (strcmp(status, trigger->tgargs[i]) == 0)
+			return true;
+	return false;
+}
+
 static Argument
 TimeArgument(const TimestampTz *time)
 {
@@ -235,14 +254,16 @@ MoveJob(Oid function, const NewJob &job)
 Datum
 meetlink_flag(PG_FUNCTION_ARGS)
 {
-	RequireTrigger(fcinfo, flag_arguments);
+	RequireTrigger(fcinfo, flag_columns);
 
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const TriggerRow row = RowOf(fcinfo, Version::after);
+	const TriggerRow row = RowOf(fcinfo, Version::after, flag_columns);
 	NewJob job = {};
 	TimestampTz starts_at;
 	TimestampTz ends_at;
 
+	if (row.IsComplete() && !HasWantedStatus(row, trigger->tg_trigger))
+		return PointerGetDatum(nullptr);
 	if (!row.IsComplete() || !ReadSession(row, &job, &starts_at, &ends_at))
 	{
 		ereport(WARNING,
@@ -307,7 +328,7 @@ meetlink_retire(PG_FUNCTION_ARGS)
 	if (settling != nullptr && strcmp(settling, "on") == 0)
 		return PointerGetDatum(nullptr);
 
-	const char *session_id = RowOf(fcinfo, Version::before).GetText(0);
+	const char *session_id = RowOf(fcinfo, Version::before, 1).GetText(0);
 
 	if (session_id == nullptr)
 		return PointerGetDatum(nullptr); /* renamed: the sweep retires it */
@@ -330,7 +351,7 @@ meetlink_reconnected(PG_FUNCTION_ARGS)
 
 	RequireTrigger(fcinfo, 2);
 
-	const TriggerRow row = RowOf(fcinfo, Version::after);
+	const TriggerRow row = RowOf(fcinfo, Version::after, 2);
 
 	if (!row.IsComplete())
 		return PointerGetDatum(nullptr); /* renamed: the sweep finds it */

@@ -100,7 +100,9 @@ select lives_ok($$select meetlink.attach('link', 'refresh', '{
                    "refresh_token": "refresh", "expires_at": "expires_at"}}')$$, 'enums, domains and unlucky names');
 insert into refresh values (1, 'zoom', true, default, 'a', 'r', now());
 insert into link values (1, 1, 'zoom', 'SCHEDULED', now() + interval '1 day', null, 30), (2, 1, 'zoom', 'DONE', now(), null, 30);
-select is(jobs(), '1 due', 'are flagged');
+insert into link values (3, 1, 'zoom', null, now(), null, 30);
+select is(jobs(), '1 due', 'are flagged, by their status');
+delete from link where session_id = 3;
 select is((select (session_id, owner_id, connection_usable, access_token)::text from meetlink.claim(1, 10, '1 minute')), '(1,1,t,a)', 'claimed');
 select is((select stored from meetlink.begin_refresh(1, '1', 'zoom', '1 minute') b, meetlink.store_tokens(1, '1', 'zoom', b.fence, 'a', 'r', 'a2', 'r2', '1 hour', null)),
     true, 'refreshed');
