@@ -1,16 +1,16 @@
 -- Flagging, the C++ half (extension/src/flag.cpp, doorbell.cpp). A hosted flavour without a C++ module
 -- would replace this part alone.
 
--- AFTER INSERT OR UPDATE FOR EACH ROW, for rows without a link: adds the job, or moves the one there is.
--- Arguments: names of the columns id, owner, provider, starts_at, ends_at, duration_minutes, status ('' where there is
--- none); then the values of status of which a session needs a link.
+-- AFTER INSERT OR UPDATE FOR EACH ROW, for sessions that have no link or had none: adds the job, moves the one there
+-- is, or removes it.
+-- Arguments, here and below: names of the columns id, owner, provider, starts_at, ends_at, duration_minutes, join_url,
+-- status ('' where there is none); then the values of status of which a session needs a link.
 -- Runs as the booking role, which needs no right on schema meetlink. Never fails a booking for a reason
 -- of its own: what it cannot flag it leaves to the sweep, with a warning.
 create function meetlink.flag() returns trigger
 language c as 'MODULE_PATHNAME', 'meetlink_flag';
 
--- AFTER UPDATE OR DELETE FOR EACH ROW, for rows that need no link any more, and AFTER TRUNCATE: removes
--- the job of the old row. Argument: name of the id column.
+-- AFTER DELETE FOR EACH ROW, for sessions without a link: removes the job. AFTER TRUNCATE: all jobs.
 create function meetlink.retire() returns trigger
 language c as 'MODULE_PATHNAME', 'meetlink_retire';
 
@@ -23,7 +23,7 @@ language c as 'MODULE_PATHNAME', 'meetlink_reconnected';
 create function meetlink.ring() returns void
 language c volatile parallel unsafe as 'MODULE_PATHNAME', 'meetlink_ring';
 
-comment on function meetlink.flag() is 'Trigger on the sessions table: a session that needs a link gets a job.';
-comment on function meetlink.retire() is 'Trigger on the sessions table: a session that needs no link any more loses its job.';
+comment on function meetlink.flag() is 'Trigger on the sessions table: a session that needs a link gets a job, one that needs none any more loses it.';
+comment on function meetlink.retire() is 'Trigger on the sessions table: a session that is deleted loses its job.';
 comment on function meetlink.reconnected() is 'Trigger on the connections table: a reconnect makes the owner''s blocked jobs due.';
 comment on function meetlink.ring() is 'Wakes the daemon when the current transaction commits.';

@@ -371,25 +371,16 @@ begin
 end
 $$;
 
--- Triggers with their conditions in the catalogue, so that rows which need nothing cost nothing. Each statement compiles
--- them anew, so that of a new session asks no more than whether there is a link.
+-- Triggers whose conditions keep sessions with a link away, so that these cost nothing. They ask no more than that:
+-- each statement on the table compiles them anew (extension/src/flag.cpp).
 -- UPDATE triggers name no columns: "UPDATE OF" misses what a BEFORE trigger changed.
 create function meetlink.generate_triggers(names jsonb, mapping jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 declare
-    wanted text := '{row}.{session.join_url} is null';
-    followed text;
     reconnected text;
     usable text;
 begin
-    if mapping #>> '{session,status}' is not null then
-        wanted := wanted || ' and {row}.{session.status}::text in ({wanted_status})';
-    end if;
-    select string_agg(format('old.%1$I is distinct from new.%1$I', mapping -> 'session' ->> c.name), ' or ') into followed
-    from meetlink.canonical_columns() c
-    where c.kind = 'session' and c.name in ('id', 'owner', 'provider', 'starts_at', 'ends_at', 'duration_minutes')
-      and mapping -> 'session' ->> c.name is not null;
     select string_agg(format('old.%1$I is distinct from new.%1$I', mapping -> 'connection' ->> c.name), ' or ') into reconnected
     from meetlink.canonical_columns() c
     where c.kind = 'connection' and c.name in ('owner', 'provider', 'active', 'status', 'access_token', 'refresh_token')
@@ -398,34 +389,26 @@ begin
         case when mapping #>> '{connection,active}' is not null then 'new.{connection.active}' end,
         case when mapping #>> '{connection,status}' is not null then 'new.{connection.status}::text = ''connected''' end);
     names := names || jsonb_build_object(
-        'old_wanted', meetlink.fill(replace(wanted, '{row}', 'old'), names),
-        'new_wanted', meetlink.fill(replace(wanted, '{row}', 'new'), names),
-        'followed', followed,
         'reconnected', reconnected,
         'usable', meetlink.fill(usable, names),
-        'flag_arguments', (select string_agg(quote_literal(coalesce(mapping -> 'session' ->> n, '')), ', ' order by o)
-                           from unnest(array['id', 'owner', 'provider', 'starts_at', 'ends_at', 'duration_minutes', 'status'])
-                                with ordinality as u(n, o)) || ', ' || (names ->> 'wanted_status'),
-        'id_argument', quote_literal(mapping #>> '{session,id}'),
+        'session_arguments', (select string_agg(quote_literal(coalesce(mapping -> 'session' ->> n, '')), ', ' order by o)
+                              from unnest(array['id', 'owner', 'provider', 'starts_at', 'ends_at', 'duration_minutes', 'join_url', 'status'])
+                                   with ordinality as u(n, o)) || ', ' || (names ->> 'wanted_status'),
         'reconnect_arguments', quote_literal(mapping #>> '{connection,owner}') || ', ' || quote_literal(mapping #>> '{connection,provider}'));
 
     execute meetlink.fill($sql$
         create or replace trigger meetlink_flag_insert after insert on {sessions}
-        for each row when (new.{session.join_url} is null) execute function meetlink.flag({flag_arguments})$sql$, names);
+        for each row when (new.{session.join_url} is null) execute function meetlink.flag({session_arguments})$sql$, names);
     execute meetlink.fill($sql$
         create or replace trigger meetlink_flag_update after update on {sessions}
-        for each row when ({new_wanted} and (not coalesce({old_wanted}, false) or {followed}))
-        execute function meetlink.flag({flag_arguments})$sql$, names);
-    execute meetlink.fill($sql$
-        create or replace trigger meetlink_retire_update after update on {sessions}
-        for each row when ({old_wanted} and (not coalesce({new_wanted}, false) or old.{session.id} is distinct from new.{session.id}))
-        execute function meetlink.retire({id_argument})$sql$, names);
+        for each row when (old.{session.join_url} is null or new.{session.join_url} is null)
+        execute function meetlink.flag({session_arguments})$sql$, names);
     execute meetlink.fill($sql$
         create or replace trigger meetlink_retire_delete after delete on {sessions}
-        for each row when ({old_wanted}) execute function meetlink.retire({id_argument})$sql$, names);
+        for each row when (old.{session.join_url} is null) execute function meetlink.retire({session_arguments})$sql$, names);
     execute meetlink.fill($sql$
         create or replace trigger meetlink_retire_truncate after truncate on {sessions}
-        for each statement execute function meetlink.retire({id_argument})$sql$, names);
+        for each statement execute function meetlink.retire({session_arguments})$sql$, names);
     execute meetlink.fill($sql$
         create or replace trigger meetlink_reconnect_insert after insert on {connections}
         for each row when ({usable}) execute function meetlink.reconnected({reconnect_arguments})$sql$, names);

@@ -2,8 +2,9 @@
  * flag.cpp
  *	  The triggers on the user's tables (made by meetlink.attach, sql/81_generate.sql).
  *
- * Their WHEN clauses have decided already that the row needs a link (flag; by its status, too, unless it is
- * new) or needs none any more (retire). A booking must not fail because of meetlink: what cannot be flagged is left to the sweep.
+ * Their WHEN clauses have decided already that the session has no link, or had none. They ask no more, because
+ * PostgreSQL reads and compiles them anew for each statement (trigger.c, TriggerEnabled). A booking must not fail
+ * because of meetlink: what cannot be flagged is left to the sweep.
  */
 #include "postgres.hpp"
 
@@ -23,25 +24,29 @@ extern "C"
 	extern PGDLLEXPORT Datum meetlink_reconnected(PG_FUNCTION_ARGS);
 }
 
-/* Arguments of meetlink.flag(), in order: names of columns, then the values of status that need a link. */
-enum FlagArgument : int
+/*
+ * Arguments of meetlink.flag() and meetlink.retire(), in order: names of columns; then the values of status of
+ * which a session needs a link.
+ */
+enum SessionArgument : int
 {
-	flag_id,
-	flag_owner,
-	flag_provider,
-	flag_starts_at,
-	flag_ends_at,
-	flag_duration_minutes,
-	flag_status,
-	flag_columns
+	column_id,
+	column_owner,
+	column_provider,
+	column_starts_at,
+	column_ends_at,
+	column_duration_minutes,
+	column_join_url,
+	column_status,
+	session_columns
 };
 
 /* A column of the user's table that a trigger has to read. */
 struct Column
 {
-	int number; /* 0: the user has none, and it is null; or no_such_column */
-	Oid type;	/* under its domains */
-	FmgrInfo output;
+	int number;		 /* 0: the user has none, and it is null; or no_such_column */
+	Oid type;		 /* under its domains */
+	FmgrInfo output; /* looked up when it is needed */
 };
 
 static constexpr int no_such_column = -1;
@@ -50,7 +55,7 @@ static constexpr int no_such_column = -1;
  * The columns that the trigger's first arguments name. Looked up once for each statement and table: a partition's
  * differ in number from its parent's, and a user may rename one (then the name is unknown until re-attached).
  */
-static const Column *
+static Column *
 FindColumns(FunctionCallInfo fcinfo, int count)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
@@ -58,7 +63,7 @@ FindColumns(FunctionCallInfo fcinfo, int count)
 	FmgrInfo *call = fcinfo->flinfo;
 
 	if (call->fn_extra != nullptr)
-		return (const Column *) call->fn_extra;
+		return (Column *) call->fn_extra;
 
 	Column *columns = (Column *) MemoryContextAllocZero(call->fn_mcxt, count * sizeof(Column));
 
@@ -66,8 +71,6 @@ FindColumns(FunctionCallInfo fcinfo, int count)
 	{
 		const char *name = trigger->tg_trigger->tgargs[i];
 		Column *column = &columns[i];
-		Oid output;
-		bool is_varlena;
 
 		if (name[0] == '\0')
 			continue;
@@ -78,8 +81,6 @@ FindColumns(FunctionCallInfo fcinfo, int count)
 			continue;
 		}
 		column->type = getBaseType(TupleDescAttr(descriptor, column->number - 1)->atttypid);
-		getTypeOutputInfo(column->type, &output, &is_varlena);
-		fmgr_info_cxt(output, &column->output, call->fn_mcxt);
 	}
 	call->fn_extra = columns;
 	return columns;
@@ -90,8 +91,9 @@ struct TriggerRow
 {
 	HeapTuple tuple;
 	TupleDesc descriptor;
-	const Column *columns;
+	Column *columns;
 	int count;
+	MemoryContext context; /* of the columns */
 
 	bool
 	IsComplete() const
@@ -116,11 +118,20 @@ struct TriggerRow
 	const char *
 	GetText(int column) const
 	{
+		FmgrInfo *output = &columns[column].output;
 		Datum value;
 
 		if (!Get(column, &value))
 			return nullptr;
-		return OutputFunctionCall(const_cast<FmgrInfo *>(&columns[column].output), value);
+		if (!OidIsValid(output->fn_oid))
+		{
+			Oid function;
+			bool is_varlena;
+
+			getTypeOutputInfo(columns[column].type, &function, &is_varlena);
+			fmgr_info_cxt(function, output, context);
+		}
+		return OutputFunctionCall(output, value);
 	}
 };
 
@@ -137,9 +148,10 @@ RowOf(FunctionCallInfo fcinfo, Version version, int columns)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
 
-	return TriggerRow{
-		version == Version::after && updated ? trigger->tg_newtuple : trigger->tg_trigtuple,
-		RelationGetDescr(trigger->tg_relation), FindColumns(fcinfo, columns), columns};
+	return TriggerRow{version == Version::after && updated ? trigger->tg_newtuple
+														   : trigger->tg_trigtuple,
+					  RelationGetDescr(trigger->tg_relation), FindColumns(fcinfo, columns), columns,
+					  fcinfo->flinfo->fn_mcxt};
 }
 
 static void
@@ -152,8 +164,7 @@ RequireTrigger(FunctionCallInfo fcinfo, int least_arguments)
 
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
-	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		trigger->tg_trigger->tgnargs < least_arguments)
+	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || trigger->tg_trigger->tgnargs < least_arguments)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" was not made by meetlink.attach()",
@@ -195,39 +206,67 @@ ReadSession(const TriggerRow &row, NewJob *job, TimestampTz *starts_at, Timestam
 {
 	Datum value;
 
-	job->session_id = row.GetText(flag_id);
-	job->owner_id = row.GetText(flag_owner);
-	job->provider = row.GetText(flag_provider);
-	if (row.Get(flag_starts_at, &value))
+	job->session_id = row.GetText(column_id);
+	job->owner_id = row.GetText(column_owner);
+	job->provider = row.GetText(column_provider);
+	if (row.Get(column_starts_at, &value))
 	{
 		*starts_at = DatumGetTimestampTz(value);
 		job->starts_at = starts_at;
 	}
-	if (row.Get(flag_ends_at, &value))
+	if (row.Get(column_ends_at, &value))
 	{
 		*ends_at = DatumGetTimestampTz(value);
 		job->ends_at = ends_at;
 	}
-	else if (job->starts_at != nullptr && row.Get(flag_duration_minutes, &value) &&
-			 EndFromDuration(*starts_at, value, row.columns[flag_duration_minutes].type, ends_at))
+	else if (job->starts_at != nullptr && row.Get(column_duration_minutes, &value) &&
+			 EndFromDuration(*starts_at, value, row.columns[column_duration_minutes].type, ends_at))
 		job->ends_at = ends_at;
 	return job->session_id != nullptr;
 }
 
-/*
- * Asked here and not by the WHEN clause of an insertion: PostgreSQL reads and compiles that anew for each
- * statement (trigger.c, TriggerEnabled), and a list of values costs a third of what the job costs.
- */
+/* A status that cannot be read is left for Flag() to tell. */
 static bool
-HasWantedStatus(const TriggerRow &row, const Trigger *trigger)
+NeedsLink(const TriggerRow &row, const Trigger *trigger)
 {
-	if (row.columns[flag_status].number == 0)
+	Datum join_url;
+
+	if (row.Get(column_join_url, &join_url))
+		return false;
+	if (row.columns[column_status].number <= 0)
 		return true;
 
-	const char *status = row.GetText(flag_status);
+	const char *status = row.GetText(column_status);
 
-	for (int i = flag_columns; status != nullptr && i < trigger->tgnargs; i++)
+	for (int i = session_columns; status != nullptr && i < trigger->tgnargs; i++)
 		if (strcmp(status, trigger->tgargs[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+IsDistinct(const TriggerRow &before, const TriggerRow &after, int column)
+{
+	Datum old_value;
+	Datum new_value;
+	const bool was_set = before.Get(column, &old_value);
+	const bool is_set = after.Get(column, &new_value);
+
+	if (!was_set || !is_set)
+		return was_set != is_set;
+
+	const Form_pg_attribute attribute =
+		TupleDescAttr(after.descriptor, after.columns[column].number - 1);
+
+	return !datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen);
+}
+
+/* Whether its job has to change. */
+static bool
+IsMoved(const TriggerRow &before, const TriggerRow &after)
+{
+	for (int column = column_id; column <= column_duration_minutes; column++)
+		if (IsDistinct(before, after, column))
 			return true;
 	return false;
 }
@@ -251,19 +290,14 @@ MoveJob(Oid function, const NewJob &job)
 	RunAs(FunctionOwner(function), &statement, arguments);
 }
 
-Datum
-meetlink_flag(PG_FUNCTION_ARGS)
+static void
+Flag(FunctionCallInfo fcinfo, const TriggerRow &row)
 {
-	RequireTrigger(fcinfo, flag_columns);
-
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const TriggerRow row = RowOf(fcinfo, Version::after, flag_columns);
 	NewJob job = {};
 	TimestampTz starts_at;
 	TimestampTz ends_at;
 
-	if (row.IsComplete() && !HasWantedStatus(row, trigger->tg_trigger))
-		return PointerGetDatum(nullptr);
 	if (!row.IsComplete() || !ReadSession(row, &job, &starts_at, &ends_at))
 	{
 		ereport(WARNING,
@@ -272,7 +306,7 @@ meetlink_flag(PG_FUNCTION_ARGS)
 				 errdetail("A column that meetlink was attached to has another name now. "
 						   "The session is found by the next sweep."),
 				 errhint("Run: SELECT meetlink.attach()")));
-		return PointerGetDatum(nullptr);
+		return;
 	}
 
 	/* An insertion into a partition may be a row that has moved there, with its job. */
@@ -287,19 +321,17 @@ meetlink_flag(PG_FUNCTION_ARGS)
 			MoveJob(fcinfo->flinfo->fn_oid, job);
 			break;
 		case JobAdded::no_table:
-			return PointerGetDatum(nullptr);
+			return;
 	}
 	RingAtCommit();
-	return PointerGetDatum(nullptr);
 }
 
-Datum
-meetlink_retire(PG_FUNCTION_ARGS)
+static void
+Retire(FunctionCallInfo fcinfo, const TriggerRow &row)
 {
-	static Statement retire_one = {
+	static Statement retire = {
 		.text = "delete from meetlink.job where session_id operator(pg_catalog.=) $1",
 		.by_index = true};
-	static Statement retire_all = {"delete from meetlink.job"};
 
 	/*
 	 * Under REPEATABLE READ a job that the daemon touched since the snapshot would be a serialization
@@ -307,7 +339,55 @@ meetlink_retire(PG_FUNCTION_ARGS)
 	 */
 	static Statement retire_or_leave = {.text = "select meetlink.retire_job($1)", .by_index = true};
 
-	RequireTrigger(fcinfo, 1);
+	/* meetlink.settle() retires the jobs of a batch at once */
+	const char *settling = GetConfigOption("meetlink.settling", true, false);
+
+	if (settling != nullptr && strcmp(settling, "on") == 0)
+		return;
+
+	const char *id = row.GetText(column_id);
+
+	if (id == nullptr)
+		return; /* renamed: the sweep retires it */
+
+	const Argument arguments[] = {TextArgument(id)};
+
+	RunAs(FunctionOwner(fcinfo->flinfo->fn_oid),
+		  IsolationUsesXactSnapshot() ? &retire_or_leave : &retire, arguments);
+}
+
+Datum
+meetlink_flag(PG_FUNCTION_ARGS)
+{
+	RequireTrigger(fcinfo, session_columns);
+
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	const TriggerRow after = RowOf(fcinfo, Version::after, session_columns);
+	const bool needs = NeedsLink(after, trigger->tg_trigger);
+
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+	{
+		if (needs)
+			Flag(fcinfo, after);
+		return PointerGetDatum(nullptr);
+	}
+
+	const TriggerRow before = RowOf(fcinfo, Version::before, session_columns);
+	const bool needed = NeedsLink(before, trigger->tg_trigger);
+
+	if (needs && (!needed || IsMoved(before, after)))
+		Flag(fcinfo, after);
+	if (needed && (!needs || IsDistinct(before, after, column_id)))
+		Retire(fcinfo, before);
+	return PointerGetDatum(nullptr);
+}
+
+Datum
+meetlink_retire(PG_FUNCTION_ARGS)
+{
+	static Statement retire_all = {"delete from meetlink.job"};
+
+	RequireTrigger(fcinfo, session_columns);
 
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
@@ -318,25 +398,13 @@ meetlink_retire(PG_FUNCTION_ARGS)
 	}
 
 	/* A row that moves to another partition is deleted here and inserted there: it keeps its job. */
-	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) &&
-		HeapTupleHeaderIndicatesMovedPartitions(trigger->tg_trigtuple->t_data))
+	if (HeapTupleHeaderIndicatesMovedPartitions(trigger->tg_trigtuple->t_data))
 		return PointerGetDatum(nullptr);
 
-	/* meetlink.settle() retires the jobs of a batch at once */
-	const char *settling = GetConfigOption("meetlink.settling", true, false);
+	const TriggerRow row = RowOf(fcinfo, Version::before, session_columns);
 
-	if (settling != nullptr && strcmp(settling, "on") == 0)
-		return PointerGetDatum(nullptr);
-
-	const char *session_id = RowOf(fcinfo, Version::before, 1).GetText(0);
-
-	if (session_id == nullptr)
-		return PointerGetDatum(nullptr); /* renamed: the sweep retires it */
-
-	const Argument arguments[] = {TextArgument(session_id)};
-
-	RunAs(FunctionOwner(fcinfo->flinfo->fn_oid),
-		  IsolationUsesXactSnapshot() ? &retire_or_leave : &retire_one, arguments);
+	if (NeedsLink(row, trigger->tg_trigger))
+		Retire(fcinfo, row);
 	return PointerGetDatum(nullptr);
 }
 

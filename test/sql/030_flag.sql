@@ -269,6 +269,14 @@ select throws_ok('select meetlink.attach()', '42703', 'column "scheduled_end_at"
 select lives_ok($$select meetlink.attach(mapping => '{"session": {"ends_at": "finish_at"}}')$$, 'and takes its new name');
 select public.book_renamed(61) \g /dev/null
 select is(jobs(), '60 due, 61 due', 'after which bookings are flagged again');
+-- nor one that decides whether a session needs a link
+alter table public.sessions rename column status to state;
+set client_min_messages = error;
+select lives_ok($$select public.book_renamed(62); update public.sessions set state = 'CANCELLED' where id = fixture.session(61)$$,
+    'a booking and a cancellation work after the column of the status was renamed');
+reset client_min_messages;
+select is((select (flagged, retired)::text from meetlink.sweep()), '(1,1)', 'the sweep flags the one and retires the other');
+select is(jobs(), '60 due, 62 due', 'as if they had been seen');
 
 
 select * from finish();

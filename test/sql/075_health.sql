@@ -30,8 +30,8 @@ alter table public.sessions disable trigger meetlink_flag_insert;
 select is(says('attachment'), 'warning: attached to public.sessions and public.tutor_video_provider_connections; 1 of its triggers are disabled / '
     'ALTER TABLE ... ENABLE TRIGGER; until then only the sweep finds sessions.', 'a disabled trigger');
 alter table public.sessions enable trigger meetlink_flag_insert;
-drop trigger meetlink_retire_update on public.sessions;
-select is(says('attachment'), 'error: attached to public.sessions and public.tutor_video_provider_connections; 1 of its 7 triggers are missing / '
+drop trigger meetlink_flag_update on public.sessions;
+select is(says('attachment'), 'error: attached to public.sessions and public.tutor_video_provider_connections; 1 of its 6 triggers are missing / '
     'As the tables'' owner: SELECT meetlink.attach()', 'a dropped trigger');
 select meetlink.attach() \g /dev/null
 update meetlink.attachment set generated_version = '0.0';

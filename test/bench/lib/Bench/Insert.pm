@@ -1,6 +1,7 @@
 package Bench::Insert;
 
-# What a booking pays for being flagged: single rows at several client counts, and one statement of many.
+# What a booking pays for being flagged: single rows at several client counts, and one statement of many; and what
+# the application's other updates pay, of sessions that have their link.
 use strict;
 use warnings;
 
@@ -65,6 +66,13 @@ sub run
 		}
 	}
 
+	# the tables are those without foreign keys
+	my $updates = interleaved('updates of linked sessions by 8 clients', $report->rounds,
+		map { my $database = 'insert_' . ($_ =~ s/\W/_/r) . '_bare'; ($_ => sub { update_rate($server, $database) }) } 'no trigger', 'meetlink');
+	my ($kept, $fewest, $most) = ratio(@{$updates}{ 'meetlink', 'no trigger' });
+	$report->row('single-row UPDATE of a session that has its link, 8 clients, without foreign keys',
+		sprintf('%.2f of no trigger (%.2f to %.2f); no trigger %.0f/s', $kept, $fewest, $most, median(@{ $updates->{'no trigger'} })));
+
 	# one statement
 	my %database = ('no trigger' => 'bulk_plain', 'meetlink' => 'bulk_meetlink');
 	$server->application($_, 200) for values %database;
@@ -80,20 +88,40 @@ sub run
 sub throughput
 {
 	my ($server, $database, $clients, $app) = @_;
-	my $script = File::Temp->new(SUFFIX => '.sql');
+	$server->sql($database, 'checkpoint');
 	# a booking and its session, as the application makes them
-	print $script $app
+	my $tps = pgbench($server, $database, $clients, $app
 	  ? "with b as (insert into bookings (tutor_id, student_id, confirmed_start_at, confirmed_end_at) select t.id, s.id, now() + interval '1 day', now() + interval '25 hours'
 		from (select id from profiles where role = 'tutor' offset :client_id % 200 limit 1) t, (select id from profiles where role = 'student' offset :client_id % 200 limit 1) s returning *)
 		insert into sessions (booking_id, tutor_id, student_id, provider, scheduled_start_at, scheduled_end_at, duration_minutes)
 		select id, tutor_id, student_id, 'zoom', confirmed_start_at, confirmed_end_at, 60 from b;"
-	  : "$bare_insert;";
-	close $script;
-	$server->sql($database, 'checkpoint');
-	my $output = qx($server->{bin}/pgbench -n -M prepared -c $clients -j 2 -T 3 -f $script -h $server->{folder} -U postgres $database 2>&1);
-	my ($tps) = $output =~ /tps = ([\d.]+)/ or die "pgbench: $output";
+	  : "$bare_insert;");
 	# what was flagged must not grow from round to round
 	$server->sql($database, 'truncate ' . ($app ? 'sessions, bookings cascade' : 'bare'));
+	return $tps;
+}
+
+sub update_rate
+{
+	my ($server, $database) = @_;
+	$server->sql($database, q{insert into bare (id, tutor_id, provider, scheduled_start_at, join_url)
+		select md5(n::text)::uuid, gen_random_uuid(), 'zoom', now(), 'https://zoom.us/j/1' from generate_series(1, 10000) n});
+	$server->sql($database, 'vacuum analyze bare');
+	$server->sql($database, 'checkpoint');
+	my $tps = pgbench($server, $database, 8, "\\set n random(1, 10000)\nupdate bare set duration_minutes = :n where id = md5((:n)::text)::uuid;");
+	$server->sql($database, 'truncate bare');
+	return $tps;
+}
+
+# Transactions a second.
+sub pgbench
+{
+	my ($server, $database, $clients, $sql) = @_;
+	my $script = File::Temp->new(SUFFIX => '.sql');
+	print $script "$sql\n";
+	close $script;
+	my $output = qx($server->{bin}/pgbench -n -M prepared -c $clients -j 2 -T 3 -f $script -h $server->{folder} -U postgres $database 2>&1);
+	my ($tps) = $output =~ /tps = ([\d.]+)/ or die "pgbench: $output";
 	return $tps;
 }
 
