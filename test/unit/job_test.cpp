@@ -1,6 +1,8 @@
 // What a job decides by itself: what cannot be started, how long a claim is ours, how an outcome is told.
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
+#include "base/json_writer.hpp"
 #include "claimer/lease.hpp"
 #include "job/check.hpp"
 #include "settle/outcome.hpp"
@@ -157,6 +159,13 @@ TEST(Leases, ThoseThatSettleAreNotAtWork)
     EXPECT_EQ(leases.working(), 0u);
 }
 
+Json::Value as_json(const settle::Outcome& outcome)
+{
+    JsonWriter json;
+    write(json, outcome);
+    return parse_json(json.take()).value();
+}
+
 TEST(Outcome, TellsALinkWithItsTimings)
 {
     settle::Outcome outcome;
@@ -167,7 +176,7 @@ TEST(Outcome, TellsALinkWithItsTimings)
     outcome.connection_print = -5;
     outcome.took = 12ms;
     outcome.timings.total = 3500us;
-    const auto json = settle::to_json(outcome);
+    const auto json = as_json(outcome);
     EXPECT_EQ(json["outcome"].asString(), "linked");
     EXPECT_EQ(json["session_id"].asString(), "s\"1");
     EXPECT_EQ(json["claim_id"].asInt64(), 9'007'199'254'740'993);
@@ -188,7 +197,7 @@ TEST(Outcome, TellsAFailureInOneLineOfValidText)
     failure.http_status = 429;
     failure.retry_after = 90s;
     outcome.result = failure;
-    const auto json = settle::to_json(outcome);
+    const auto json = as_json(outcome);
     EXPECT_EQ(json["outcome"].asString(), "failed");
     EXPECT_EQ(json["reason"].asString(), "daily_limit");
     EXPECT_EQ(json["stage"].asString(), "create");

@@ -7,7 +7,7 @@
 #include <ctime>
 #include <type_traits>
 
-#include "log/escape.hpp"
+#include "base/escape.hpp"
 
 namespace meetlink::log {
 namespace {

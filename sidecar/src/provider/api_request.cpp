@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "base/json.hpp"
-
 namespace meetlink::provider {
 
 http::Request api_request(const Secret& access_token, std::string method, std::string url)
@@ -17,11 +15,11 @@ http::Request api_request(const Secret& access_token, std::string method, std::s
 }
 
 http::Request api_request(const Secret& access_token, std::string method, std::string url,
-                          const Json::Value& body)
+                          std::string json)
 {
     http::Request request = api_request(access_token, std::move(method), std::move(url));
     request.headers.emplace_back("Content-Type: application/json");
-    request.body = write_json(body);
+    request.body = std::move(json);
     return request;
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <json/value.h>
-
 #include <string>
 
 #include "base/secret.hpp"
@@ -13,6 +11,6 @@ namespace meetlink::provider {
 [[nodiscard]] http::Request api_request(const Secret& access_token, std::string method,
                                         std::string url);
 [[nodiscard]] http::Request api_request(const Secret& access_token, std::string method,
-                                        std::string url, const Json::Value& body);
+                                        std::string url, std::string json);
 
 }  // namespace meetlink::provider

@@ -1,10 +1,8 @@
 #include "provider/google_requests.hpp"
 
-#include <json/value.h>
-
 #include <utility>
 
-#include "base/json.hpp"
+#include "base/json_writer.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "provider/api_request.hpp"
@@ -28,30 +26,32 @@ std::string event_url(const config::Provider& settings, const std::string& event
     return events_url(settings) + "/" + percent_encode(event_id);
 }
 
-Json::Value moment(std::chrono::sys_seconds time)
+void moment(JsonWriter& json, std::string_view name, std::chrono::sys_seconds time)
 {
-    Json::Value value;
-    value["dateTime"] = rfc3339(time);
-    value["timeZone"] = "UTC";
-    return value;
+    json.begin_object(name);
+    json.member("dateTime", rfc3339(time));
+    json.member("timeZone", "UTC");
+    json.end_object();
 }
 
-Json::Value schedule(const MeetingRequest& request)
+void schedule(JsonWriter& json, const MeetingRequest& request)
 {
     const std::string title = truncate_characters(one_line(request.title), longest_summary);
-    Json::Value value;
-    value["summary"] = title.empty() ? "Session" : title;
-    value["start"] = moment(request.starts_at);
-    value["end"] = moment(request.ends_at);
-    return value;
+    json.member("summary", title.empty() ? "Session" : title);
+    moment(json, "start", request.starts_at);
+    moment(json, "end", request.ends_at);
 }
 
-Json::Value conference(const std::string& request_id)
+void conference(JsonWriter& json, const std::string& request_id)
 {
-    Json::Value value;
-    value["createRequest"]["requestId"] = request_id;
-    value["createRequest"]["conferenceSolutionKey"]["type"] = "hangoutsMeet";
-    return value;
+    json.begin_object("conferenceData");
+    json.begin_object("createRequest");
+    json.member("requestId", request_id);
+    json.begin_object("conferenceSolutionKey");
+    json.member("type", "hangoutsMeet");
+    json.end_object();
+    json.end_object();
+    json.end_object();
 }
 
 }  // namespace
@@ -93,12 +93,19 @@ http::Request insert(const config::Provider& settings, const Secret& access_toke
                      const MeetingRequest& request)
 {
     const std::string id = event_id(request);
-    Json::Value body = schedule(request);
-    body["id"] = id;
-    body["extendedProperties"]["private"]["app"] = "meetlink";
-    body["extendedProperties"]["private"]["session"] = session_property(request);
-    body["conferenceData"] = conference(id);
-    return api_request(access_token, "POST", events_url(settings) + modification, body);
+    JsonWriter json;
+    json.begin_object();
+    schedule(json, request);
+    json.member("id", id);
+    json.begin_object("extendedProperties");
+    json.begin_object("private");
+    json.member("app", "meetlink");
+    json.member("session", session_property(request));
+    json.end_object();
+    json.end_object();
+    conference(json, id);
+    json.end_object();
+    return api_request(access_token, "POST", events_url(settings) + modification, json.take());
 }
 
 http::Request get(const config::Provider& settings, const Secret& access_token,
@@ -110,16 +117,23 @@ http::Request get(const config::Provider& settings, const Secret& access_token,
 http::Request renew_conference(const config::Provider& settings, const Secret& access_token,
                                const std::string& event_id, const std::string& request_id)
 {
-    Json::Value body;
-    body["conferenceData"] = conference(request_id);
-    return api_request(access_token, "PATCH", event_url(settings, event_id) + modification, body);
+    JsonWriter json;
+    json.begin_object();
+    conference(json, request_id);
+    json.end_object();
+    return api_request(access_token, "PATCH", event_url(settings, event_id) + modification,
+                       json.take());
 }
 
 http::Request reschedule(const config::Provider& settings, const Secret& access_token,
                          const std::string& event_id, const MeetingRequest& request)
 {
+    JsonWriter json;
+    json.begin_object();
+    schedule(json, request);
+    json.end_object();
     return api_request(access_token, "PATCH", event_url(settings, event_id) + modification,
-                       schedule(request));
+                       json.take());
 }
 
 http::Request remove(const config::Provider& settings, const Secret& access_token,

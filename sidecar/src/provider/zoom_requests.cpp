@@ -1,10 +1,8 @@
 #include "provider/zoom_requests.hpp"
 
-#include <json/value.h>
-
 #include <utility>
 
-#include "base/json.hpp"
+#include "base/json_writer.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "provider/api_request.hpp"
@@ -20,16 +18,14 @@ std::string meeting_url(const config::Provider& settings, const std::string& mee
     return settings.api_base + "/meetings/" + percent_encode(meeting_id);
 }
 
-Json::Value schedule(const MeetingRequest& request)
+void schedule(JsonWriter& json, const MeetingRequest& request)
 {
     const auto length =
         std::chrono::ceil<std::chrono::minutes>(request.ends_at - request.starts_at);
-    Json::Value value;
-    value["topic"] = topic(request);
-    value["start_time"] = rfc3339(request.starts_at);
-    value["duration"] = Json::Int64{length.count()};
-    value["timezone"] = "UTC";
-    return value;
+    json.member("topic", topic(request));
+    json.member("start_time", rfc3339(request.starts_at));
+    json.member("duration", length.count());
+    json.member("timezone", "UTC");
 }
 
 }  // namespace
@@ -65,18 +61,22 @@ http::Request refresh(const config::Provider& settings, const Secret& refresh_to
 http::Request create(const config::Provider& settings, const Secret& access_token,
                      const MeetingRequest& request)
 {
-    Json::Value body = schedule(request);
-    body["type"] = 2;  // scheduled
+    JsonWriter json;
+    json.begin_object();
+    schedule(json, request);
+    json.member("type", 2);  // scheduled
     // the tag is for us; the key in clear is for a person who looks at the meeting in Zoom
     const std::string key = truncate_characters(one_line(request.session_id), 100);
-    body["agenda"] = tag(request) + " Made by meetlink for session " + key +
-                     ". Keep this mark: it ties the meeting to its session.";
-    Json::Value& options = body["settings"];
-    options["join_before_host"] = true;
-    options["waiting_room"] = false;  // it would disable join_before_host
-    options["approval_type"] = 2;     // no registration
-    options["use_pmi"] = false;       // the personal room would be shared by all sessions
-    return api_request(access_token, "POST", settings.api_base + "/users/me/meetings", body);
+    json.member("agenda", tag(request) + " Made by meetlink for session " + key +
+                              ". Keep this mark: it ties the meeting to its session.");
+    json.begin_object("settings");
+    json.member("join_before_host", true);
+    json.member("waiting_room", false);  // it would disable join_before_host
+    json.member("approval_type", 2);     // no registration
+    json.member("use_pmi", false);       // the personal room would be shared by all sessions
+    json.end_object();
+    json.end_object();
+    return api_request(access_token, "POST", settings.api_base + "/users/me/meetings", json.take());
 }
 
 http::Request list(const config::Provider& settings, const Secret& access_token, Listing listing,
@@ -99,7 +99,11 @@ http::Request get(const config::Provider& settings, const Secret& access_token,
 http::Request reschedule(const config::Provider& settings, const Secret& access_token,
                          const std::string& meeting_id, const MeetingRequest& request)
 {
-    return api_request(access_token, "PATCH", meeting_url(settings, meeting_id), schedule(request));
+    JsonWriter json;
+    json.begin_object();
+    schedule(json, request);
+    json.end_object();
+    return api_request(access_token, "PATCH", meeting_url(settings, meeting_id), json.take());
 }
 
 http::Request remove(const config::Provider& settings, const Secret& access_token,

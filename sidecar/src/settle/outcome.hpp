@@ -1,7 +1,5 @@
 #pragma once
 
-#include <json/value.h>
-
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -11,6 +9,10 @@
 #include "failure.hpp"
 #include "http/message.hpp"
 #include "provider/provider.hpp"
+
+namespace meetlink {
+class JsonWriter;
+}
 
 namespace meetlink::settle {
 
@@ -39,7 +41,7 @@ struct Outcome {
 };
 
 /// As an element of meetlink.settle's `outcomes`.
-[[nodiscard]] Json::Value to_json(const Outcome& outcome);
+void write(JsonWriter& json, const Outcome& outcome);
 
 enum class Verdict {
     done,

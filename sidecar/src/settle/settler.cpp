@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/json.hpp"
+#include "base/json_writer.hpp"
 #include "log/log.hpp"
 
 namespace meetlink::settle {
@@ -93,14 +93,14 @@ asio::awaitable<Settler::Batch> Settler::next_batch()
 
 asio::awaitable<void> Settler::send(Batch entries)
 {
-    std::string outcomes;  // not one tree of all: it would be several times as large
+    JsonWriter outcomes;
+    outcomes.begin_array();
     for (const auto& entry : entries) {
-        outcomes += outcomes.empty() ? '[' : ',';
-        outcomes += write_json(to_json(entry->outcome));
+        write(outcomes, entry->outcome);
     }
-    outcomes += ']';
+    outcomes.end_array();
     std::vector<postgres::Parameter> parameters{std::to_string(registration_.daemon_id),
-                                                std::move(outcomes)};
+                                                outcomes.take()};
     const auto answer =
         co_await session_.query_until_answered(settle_statement, std::move(parameters));
     if (answer) {

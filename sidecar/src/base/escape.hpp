@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace meetlink::log {
+namespace meetlink {
 
 /// Appends `text` as a JSON string with its quotes. Control characters are escaped, invalid UTF-8
 /// (overlong forms and surrogates too) becomes U+FFFD, one per offending byte.
@@ -13,4 +13,4 @@ void append_json_string(std::string& out, std::string_view text);
 /// included, become \n or \u001b as in JSON; everything else is as in append_json_string.
 void append_printable(std::string& out, std::string_view text);
 
-}  // namespace meetlink::log
+}  // namespace meetlink

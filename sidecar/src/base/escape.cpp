@@ -1,8 +1,9 @@
-#include "log/escape.hpp"
+#include "base/escape.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
-namespace meetlink::log {
+namespace meetlink {
 namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
@@ -59,9 +60,22 @@ void append_control(std::string& out, unsigned char c)
     }
 }
 
+/// Nothing to be escaped, by whichever function.
+bool is_plain(char c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
 void append_escaped(std::string& out, std::string_view text, bool quoted)
 {
     for (std::size_t i = 0; i < text.size();) {
+        if (is_plain(text[i])) {
+            const auto* const end = std::find_if_not(text.begin() + i, text.end(), is_plain);
+            const auto length = static_cast<std::size_t>(end - (text.begin() + i));
+            out.append(text, i, length);
+            i += length;
+            continue;
+        }
         const auto c = static_cast<unsigned char>(text[i]);
         const std::size_t length = sequence_length(text.substr(i));
         if (length == 0) {
@@ -97,4 +111,4 @@ void append_printable(std::string& out, std::string_view text)
     append_escaped(out, text, false);
 }
 
-}  // namespace meetlink::log
+}  // namespace meetlink
