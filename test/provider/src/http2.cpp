@@ -13,7 +13,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <string>
@@ -292,7 +291,7 @@ private:
     {
         auto& stream = *static_cast<Stream*>(source->ptr);
         const auto size = std::min(room, stream.answer.size() - stream.sent);
-        std::memcpy(buffer, stream.answer.data() + stream.sent, size);
+        std::copy_n(stream.answer.data() + stream.sent, size, buffer);
         stream.sent += size;
         if (stream.sent == stream.answer.size()) {
             stream.changed.cancel();
