@@ -82,15 +82,16 @@ no_spin('no connection left', 'database_connect_failed', qr/connection received/
 $_->quit for @crowd;
 ok($world->link_of($session), 'there are connections again: the link comes');
 
-# --- one connection is all that it gets
+# --- one connection is all that is left to it: the one that claims and settles
+sub its_connections { return $world->sql(q{select count(*) from pg_stat_activity where usename = 'meetlinkd'}) }
+wait_until('all three are there', sub { its_connections() == 3 });
+ok($world->link_of($tutor->book), 'with all three the link comes');    # and that one has not kept house since
 $world->sql('alter role meetlinkd connection limit 1');
-wait_until('one is left, of the three', sub {
-	$world->sql(q{select pg_terminate_backend(pid) from pg_stat_activity where usename = 'meetlinkd' and query !~ 'meetlink.(claim|settle)\('});
-	return $world->sql(q{select count(*) from pg_stat_activity where usename = 'meetlinkd'}) == 1;
-});
+$world->sql(q{select pg_terminate_backend(pid) from pg_stat_activity where usename = 'meetlinkd' and query !~ 'meetlink.(claim|settle)\('});
+wait_until('the others are gone', sub { its_connections() == 1 });
 ok($world->link_of($tutor->book), 'with one connection, which hears no notification, the link comes by the poll');
 $world->sql('alter role meetlinkd connection limit -1');
-wait_until('all three are back', sub { $world->sql(q{select count(*) from pg_stat_activity where usename = 'meetlinkd'}) == 3 });
+wait_until('all three are back', sub { its_connections() == 3 });
 
 # --- SIGTERM under load
 $standin->fault(effect => 'delay', delay_ms => 300, operation => 'create', times => 'forever');
