@@ -11,14 +11,6 @@ namespace {
 // Ended transfers handed on per turn of the loop: a burst of them must not keep libpq waiting.
 constexpr int reports_per_turn = 16;
 
-/// Over TLS, libcurl (until 8.7) keeps a copy of 16 kB of a request until the answer is complete, lest it is
-/// sent in parts: Curl_buffer_send() in its http.c. It gives the copy up when it is told its size. Not with
-/// HTTP/2, where a request may be half sent although its connection waits for input: flow control.
-void release_sent_request(CURL* easy) noexcept
-{
-    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, smallest_upload_buffer);
-}
-
 }  // namespace
 
 Multi::Multi(boost::asio::any_io_executor executor, bool multiplex, Done done)
@@ -81,10 +73,7 @@ int Multi::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void*) 
     if (what == CURL_POLL_REMOVE) {
         multi->unwatch(fd);
     } else {
-        multi->watch(fd, what);
-    }
-    if (what == CURL_POLL_IN && !multi->multiplex_) {
-        release_sent_request(easy);
+        multi->watch(easy, fd, what);
     }
     return 0;
 }
@@ -95,13 +84,15 @@ int Multi::on_timer(CURLM*, long timeout_ms, void* self) noexcept
     return 0;
 }
 
-void Multi::watch(curl_socket_t fd, int what)
+void Multi::watch(CURL* easy, curl_socket_t fd, int what)
 {
     auto& socket = sockets_[fd];
     if (!socket) {
         socket = std::make_shared<Socket>(executor_, fd);
     }
     socket->wanted = what;
+    socket->easy = easy;
+    release_sent_request(*socket);
     arm(socket);
 }
 
@@ -151,7 +142,18 @@ void Multi::ready(const std::shared_ptr<Socket>& socket, int event)
     // The call may have closed this socket and opened another one with the same number.
     const auto found = sockets_.find(socket->number);
     if (found != sockets_.end() && found->second == socket) {
+        release_sent_request(*socket);
         arm(socket);
+    }
+}
+
+/// Over TLS, libcurl (until 8.7) keeps a copy of 16 kB of a request until the answer is complete, lest it is
+/// sent in parts: Curl_buffer_send() in its http.c. It gives the copy up when it is told its size. Not with
+/// HTTP/2, where a request may be half sent although its connection waits for input: flow control.
+void Multi::release_sent_request(const Socket& socket) noexcept
+{
+    if (socket.wanted == CURL_POLL_IN && !multiplex_) {
+        curl_easy_setopt(socket.easy, CURLOPT_UPLOAD_BUFFERSIZE, smallest_upload_buffer);
     }
 }
 

@@ -48,7 +48,8 @@ private:
         }
         boost::asio::posix::stream_descriptor descriptor;
         curl_socket_t number;
-        int wanted = 0;  ///< CURL_POLL_IN, _OUT, _INOUT, or 0 once libcurl gave it up
+        int wanted = 0;        ///< CURL_POLL_IN, _OUT, _INOUT, or 0 once libcurl gave it up
+        CURL* easy = nullptr;  ///< that wants it; the only one, unless it is multiplexed
         bool reading = false;
         bool writing = false;
     };
@@ -56,9 +57,10 @@ private:
     static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void*) noexcept;
     static int on_timer(CURLM*, long timeout_ms, void* self) noexcept;
 
-    void watch(curl_socket_t fd, int what);
+    void watch(CURL* easy, curl_socket_t fd, int what);
     void unwatch(curl_socket_t fd);
     void arm(const std::shared_ptr<Socket>& socket);
+    void release_sent_request(const Socket& socket) noexcept;
     void ready(const std::shared_ptr<Socket>& socket, int event);
     void set_timer(long timeout_ms);
     void keep_timer();
