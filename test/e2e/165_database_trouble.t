@@ -78,7 +78,7 @@ wait_until('the application has every connection',
 is($world->sql(q{select count(*) from pg_stat_activity where usename = 'meetlinkd'}), 0, 'the application has every connection');
 $daemon->process->signal('CONT');
 $session = $tutor->book;
-no_spin('no connection left', 'database_connect_failed', qr/connection received/, 16);    # each of its connections tries
+no_spin('no connection left', 'database_connect_failed', qr/connection received/);
 $_->quit for @crowd;
 ok($world->link_of($session), 'there are connections again: the link comes');
 
@@ -90,6 +90,11 @@ $world->sql('alter role meetlinkd connection limit 1');
 $world->sql(q{select pg_terminate_backend(pid) from pg_stat_activity where usename = 'meetlinkd' and query !~ 'meetlink.(claim|settle)\('});
 wait_until('the others are gone', sub { its_connections() == 1 });
 ok($world->link_of($tutor->book), 'with one connection, which hears no notification, the link comes by the poll');
+for my $time ('once', 'twice', 'three times')
+{
+	$node->restart;
+	ok($world->link_of($tutor->book), "the server restarted $time: it is again the one that claims");
+}
 $world->sql('alter role meetlinkd connection limit -1');
 wait_until('all three are back', sub { its_connections() == 3 });
 

@@ -148,6 +148,8 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
     add(std::make_unique<provider::Google>(config.google, http_, timeout));
     add(std::make_unique<provider::Zoom>(config.zoom, http_, timeout));
     listener_.on_events([this](std::string_view payload) { site_.heard(payload); });
+    upkeep_.follow(work_);
+    listen_.follow(work_);
     work_.on_connect([this](postgres::Connection& connection) { return begin_work(connection); });
     work_.on_unknown_object([this] { look_at_extension(); });
     upkeep_.on_unknown_object([this] { look_at_extension(); });

@@ -48,6 +48,10 @@ asio::awaitable<void> Session::run()
                 log::warning("database_connection_lost", "lost a database connection",
                              {{"session", name_}, {"error", end.describe()}});
             }
+        } else if (leader_ != nullptr && !leader_->connected()) {
+            if (!co_await leader_->until_connected()) {
+                co_return;  // that one was stopped
+            }
         } else if (const auto error = co_await open()) {
             const auto delay = backoff.next();
             if (!stopped_) {

@@ -23,6 +23,10 @@ public:
     /// `name` tells the daemon's sessions apart in the log: "work", "listen", "maintenance".
     Session(boost::asio::any_io_executor executor, std::string name, Conninfo conninfo);
 
+    /// run() opens connections only while `leader` has one: if there is room for no more, it is the leader's.
+    /// Ends with it, too.
+    void follow(Session& leader) { leader_ = &leader; }
+
     void on_connect(OnConnect callback) { on_connect_ = std::move(callback); }
     /// Called when a statement has failed with Error::unknown_object().
     void on_unknown_object(std::function<void()> callback)
@@ -61,6 +65,7 @@ private:
     boost::asio::any_io_executor executor_;
     std::string name_;
     Conninfo conninfo_;
+    Session* leader_ = nullptr;
     OnConnect on_connect_;
     std::function<void()> on_unknown_object_;
     Connection::OnNotify on_notify_;
