@@ -14,7 +14,6 @@
 #include "http/authorities.hpp"
 #include "http/multi.hpp"
 #include "http/transfer.hpp"
-#include "http/url.hpp"
 
 namespace meetlink::http {
 namespace {
@@ -36,14 +35,12 @@ void start_libcurl()
     }
 }
 
-asio::awaitable<Response> not_sent(std::string why, Request request)
+asio::awaitable<Response> not_sent(std::string why, std::string host)
 {
     Response response;
     response.fault = Fault::not_sent;
     response.fault_detail = std::move(why);
-    if (auto url = parse_url(request.url)) {
-        response.host = std::move(url->host);
-    }
+    response.host = std::move(host);
     co_return response;
 }
 
@@ -223,14 +220,17 @@ void Client::close() noexcept
 
 asio::awaitable<Response> Client::send(Request request)
 {
+    const auto url = parse_url(request.url);
+    std::string host = url ? url->host : "";
     if (state_->closed) {
-        return not_sent("the client is shutting down", std::move(request));
+        return not_sent("the client is shutting down", std::move(host));
     }
-    if (auto problem = request_problem(request)) {
-        return not_sent(*std::move(problem), std::move(request));
+    if (auto problem = request_problem(request, url)) {
+        return not_sent(*std::move(problem), std::move(host));
     }
-    auto transfer = std::make_unique<Transfer>(state_->take_handle(), std::move(request),
-                                               state_->options, state_->share.get());
+    auto transfer =
+        std::make_unique<Transfer>(state_->take_handle(), std::move(request), std::move(host),
+                                   state_->options, state_->share.get());
     return answer_of({.state = state_, .transfer = std::move(transfer)});
 }
 

@@ -9,7 +9,6 @@
 
 #include "base/text.hpp"
 #include "http/multi.hpp"
-#include "http/url.hpp"
 
 namespace meetlink::http {
 namespace {
@@ -50,14 +49,14 @@ std::chrono::microseconds time_of(CURL* easy, CURLINFO which)
 
 }  // namespace
 
-std::optional<std::string> request_problem(const Request& request)
+std::optional<std::string> request_problem(const Request& request, const std::optional<Url>& url)
 {
     // a line break in a token would add a header, one in a method a request
     if (request.method.empty() || has_control_character(request.method) ||
         std::any_of(request.headers.begin(), request.headers.end(), has_control_character)) {
         return "the request has a control character in its header";
     }
-    if (const auto problem = endpoint_problem(request.url)) {
+    if (const auto problem = endpoint_problem(url)) {
         return "the address cannot be used: " + *problem;
     }
     return std::nullopt;
@@ -71,15 +70,14 @@ void Transfer::ListCleanup::operator()(curl_slist* list) const noexcept
     curl_slist_free_all(list);
 }
 
-Transfer::Transfer(EasyHandle easy, Request request, const ClientOptions& options, CURLSH* share)
+Transfer::Transfer(EasyHandle easy, Request request, std::string host, const ClientOptions& options,
+                   CURLSH* share)
     : easy_(std::move(easy)),
       request_(std::move(request)),
       body_limit_(options.body_limit),
       repeatable_(request_.method == "GET" || request_.method == "DELETE")
 {
-    if (const auto url = parse_url(request_.url)) {
-        response_.host = url->host;
-    }
+    response_.host = std::move(host);
     set_options(options, share);
 }
 

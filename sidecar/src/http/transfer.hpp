@@ -10,6 +10,7 @@
 
 #include "http/client.hpp"
 #include "http/message.hpp"
+#include "http/url.hpp"
 
 namespace meetlink::http {
 
@@ -21,14 +22,16 @@ struct EasyCleanup {
 };
 using EasyHandle = std::unique_ptr<CURL, EasyCleanup>;
 
-/// Why a request must not be sent at all, in words; nothing when it may.
-[[nodiscard]] std::optional<std::string> request_problem(const Request& request);
+/// Why a request to `url` must not be sent at all, in words; nothing when it may.
+[[nodiscard]] std::optional<std::string> request_problem(const Request& request,
+                                                         const std::optional<Url>& url);
 
 /// One request on one libcurl handle: sets the options, collects the answer, and tells afterwards
 /// whether the server can have acted. libcurl keeps pointers into it, so it stays where it is.
 class Transfer {
 public:
-    Transfer(EasyHandle easy, Request request, const ClientOptions& options, CURLSH* share);
+    Transfer(EasyHandle easy, Request request, std::string host, const ClientOptions& options,
+             CURLSH* share);
     ~Transfer();
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;

@@ -61,7 +61,11 @@ bool is_loopback(std::string_view host)
 
 std::optional<std::string> endpoint_problem(std::string_view text)
 {
-    const auto url = parse_url(text);
+    return endpoint_problem(parse_url(text));
+}
+
+std::optional<std::string> endpoint_problem(const std::optional<Url>& url)
+{
     if (!url) {
         return "it is not an absolute URL";
     }

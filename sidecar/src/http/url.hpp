@@ -21,5 +21,7 @@ struct Url {
 /// What is wrong with `text` as the address of a provider, in words: it must be https, or http on a
 /// loopback host (DESIGN section 10), without credentials in it. Nothing when it is right.
 [[nodiscard]] std::optional<std::string> endpoint_problem(std::string_view text);
+/// The same of what parse_url() has found.
+[[nodiscard]] std::optional<std::string> endpoint_problem(const std::optional<Url>& url);
 
 }  // namespace meetlink::http
