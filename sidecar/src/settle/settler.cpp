@@ -48,6 +48,7 @@ asio::awaitable<void> Settler::run()
         }
         auto entries = co_await next_batch();
         if (!entries.empty()) {
+            crowded_ = entries.size() > 1;
             co_await send(std::move(entries));
             answered_at_ = Clock::now();
         }
@@ -60,7 +61,7 @@ void Settler::stop()
     arrived_.notify_all();
 }
 
-/// What is ready to go. One that comes alone goes at once; right after a batch, others will follow.
+/// What is ready to go. One that comes alone goes at once; right after a batch of several, others will follow.
 asio::awaitable<Settler::Batch> Settler::next_batch()
 {
     auto next = Clock::time_point::max();
@@ -71,7 +72,7 @@ asio::awaitable<Settler::Batch> Settler::next_batch()
         co_await arrived_.wait_until(next);
     }
     const auto until = Clock::now() + gather;
-    bool more = Clock::now() < answered_at_ + 2 * gather;
+    bool more = crowded_ && Clock::now() < answered_at_ + 2 * gather;
     while (waiting_.size() < batch && more) {
         more = co_await arrived_.wait_until(until);
     }

@@ -68,6 +68,7 @@ private:
     postgres::Session& session_;
     const daemon::Registration& registration_;
     Batch waiting_;
+    bool crowded_ = false;  ///< the last batch held several
     Condition::Clock::time_point answered_at_{};
     bool stopped_ = false;
     Condition arrived_;

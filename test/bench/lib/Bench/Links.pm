@@ -151,23 +151,33 @@ sub latency
 				book_steadily($server);
 				wait_until('all have links', sub { $server->sql('links', 'select not exists (select from sessions where join_url is null)') eq 't' });
 				$process->stop;
-				# the row's own transaction wrote the link; the booking's number was kept in notes
-				my @found = split /\|/, $server->sql('links', q{
-					select percentile_cont(array[0.5, 0.99]) within group (order by ms) from (
-						select 1000 * extract(epoch from pg_xact_commit_timestamp(xmin) - pg_xact_commit_timestamp((notes ->> 'xid')::xid)) as ms
-						from sessions) s}) =~ tr/{},/  |/r;
-				push @{ $percentiles{$name} }, \@found;
-				return $found[0];
+				push @{ $percentiles{$name} }, [ percentiles($server, 'since_booking') ];
+				push @{ $percentiles{'without provider'} }, [ percentiles($server, 'since_booking - provider') ] unless $all{$name};
+				return $percentiles{$name}[-1][0];
 			})
 		} sort keys %all);
-	for my $name (sort keys %all)
+	for my $name (sort keys %percentiles)
 	{
 		my ($p50, $p99) = map { my $i = $_; median(map { $_->[$i] } @{ $percentiles{$name} }) } 0, 1;
-		my $ours = $name eq 'meetlink';
-		$report->row("commit to link at 200 bookings/s, provider included, $name", sprintf('p50 %.1f ms, p99 %.1f ms', $p50, $p99),
-			$ours ? 'p50 <= 2 ms, p99 <= 10 ms' : undef, $ours ? $p50 <= 2 && $p99 <= 10 : undef);
+		my $goal = $name eq 'without provider';
+		$report->row('commit to link at 200 bookings/s, ' . ($goal ? "without the provider's time, meetlink" : "provider included, $name"),
+			sprintf('p50 %.1f ms, p99 %.1f ms', $p50, $p99),
+			$goal ? 'p50 <= 2 ms, p99 <= 10 ms' : undef, $goal ? $p50 <= 2 && $p99 <= 10 : undef);
 	}
 	return;
+}
+
+# Half and 99 of 100 sessions had their link so many ms after their booking. The row's own transaction wrote the link; the
+# booking's number was kept in notes. provider: its answer to the attempt that made the link, which only meetlink has kept.
+sub percentiles
+{
+	my ($server, $ms) = @_;
+	my $provider = $ms =~ /provider/ ? q{(select (a.timings ->> 'http_ms')::float8 from meetlink.attempt a where a.session_id = s.id::text and a.external_id = s.meeting_external_id)} : 'null::float8';
+	return split /\|/, $server->sql('links', qq{
+		select percentile_cont(array[0.5, 0.99]) within group (order by $ms) from (
+			select 1000 * extract(epoch from pg_xact_commit_timestamp(s.xmin) - pg_xact_commit_timestamp((s.notes ->> 'xid')::xid)) as since_booking,
+				$provider as provider
+			from sessions s) s}) =~ tr/{},/  |/r;
 }
 
 # Bookings become sessions: %options: rate (a second), each (of four clients), from (a query for the bookings' ids).
