@@ -28,13 +28,14 @@ sub run
 {
 	my ($server, $report) = @_;
 	my %variants = ('no trigger' => undef, 'meetlink' => undef, 'pg_notify' => undef);
+	my @made;
 	for my $table ('app_schema.sql', 'without foreign keys')
 	{
 		my $app = $table eq 'app_schema.sql';
 		my %database;
 		for my $name (sort keys %variants)
 		{
-			my $database = $database{$name} = 'insert_' . ($name =~ s/\W/_/r) . ($app ? '' : '_bare');
+			push @made, my $database = $database{$name} = 'insert_' . ($name =~ s/\W/_/r) . ($app ? '' : '_bare');
 			$server->application($database, 200);
 			$server->sql($database, $bare) unless $app;
 			if ($name eq 'meetlink')
@@ -82,6 +83,7 @@ sub run
 		map { my $database = $database{$_}; ($_ => sub { statement($server, $database) }) } 'no trigger', 'meetlink');
 	my ($ratio, $low, $high) = ratio(@{$result}{ 'meetlink', 'no trigger' });
 	$report->row("one INSERT of $rows sessions, time", sprintf('%.2f of no trigger (%.2f to %.2f)', $ratio, $low, $high), '<= 1.3', $ratio <= 1.3);
+	$server->sql('postgres', "drop database $_ with (force)") for @made, values %database;    # autovacuum would go on there
 	return;
 }
 
