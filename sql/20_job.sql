@@ -66,7 +66,7 @@ comment on table meetlink.job is
 comment on column meetlink.job.due_at is 'due: since when; waiting: the time of the next attempt.';
 comment on column meetlink.job.claim_id is 'Identity of the current claim: only its holder may settle the job.';
 comment on column meetlink.job.outcome_unknown is
-    'An earlier create may have succeeded: the next attempt looks before it creates.';
+    'A create without an answer may have succeeded, or may yet: each further attempt looks before it creates, and once more is looked after the last.';
 comment on column meetlink.job.connection_print is
     'Fingerprint of the connection that the last attempt used: a different one means it is worth trying again.';
 

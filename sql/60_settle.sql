@@ -143,9 +143,9 @@ $$
 begin
     return query
     with linked as materialized (
-        select o.*, j.owner_id, j.provider, j.attempts, j.flagged_at, j.outcome_unknown, j.starts_at, j.generation
+        select o.*, j.owner_id, j.provider, j.attempts, j.flagged_at, j.outcome_unknown as was_unknown, j.starts_at, j.generation
         from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint, attempt_ms double precision, external_id text,
-                                               adopted boolean, detail text, timings jsonb)
+                                               adopted boolean, outcome_unknown boolean, detail text, timings jsonb)
         join unnest(held) j on j.claim_id = o.claim_id
         where verdicts -> o.claim_id::text ->> 'verdict' = 'written'
     ), retired as (
@@ -158,7 +158,7 @@ begin
         insert into meetlink.orphan (session_id, owner_id, provider, starts_at, generation, claim_id, due_at)
         select l.session_id, l.owner_id, l.provider, l.starts_at, l.generation, l.claim_id, clock_timestamp() + meetlink.quiet_time()
         from linked l
-        where l.outcome_unknown and l.owner_id is not null and l.provider is not null
+        where (l.outcome_unknown or l.was_unknown) and l.owner_id is not null and l.provider is not null
     )
     insert into meetlink.attempt (
         session_id, owner_id, provider, claim_id, attempt, daemon, started_at, outcome, detail, external_id, timings)
@@ -245,9 +245,8 @@ begin
             due_at = case when d.next_state in ('due', 'waiting') then d.next_at else j.due_at end,
             attempts = j.attempts - case when d.outcome = 'released' then 1 else 0 end,
             generation = greatest(j.generation, d.generation),
-            -- what was unknown before stays so until an attempt has looked
-            outcome_unknown = coalesce(d.outcome_unknown, false) or d.write_verdict is not null
-                or (j.outcome_unknown and (d.outcome = 'released' or d.final_stage in ('claim', 'token', 'find'))),
+            -- What was unknown stays so, whatever an attempt finds: it may be carried out later.
+            outcome_unknown = j.outcome_unknown or coalesce(d.outcome_unknown, false) or d.write_verdict is not null,
             claim_id = null, claimed_by = null, lease_until = null,
             reason = coalesce(d.final_reason, j.reason),
             stage = case when d.final_reason is null then j.stage else d.final_stage end,

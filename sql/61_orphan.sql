@@ -96,7 +96,9 @@ $$
            clock_timestamp() + case when m.external_id is null then meetlink.quiet_time() else interval '0' end
     from reported o
     cross join lateral (
-        select o.external_id where o.is_lost and (o.outcome = 'linked' or o.outcome_unknown)
+        select o.external_id where o.is_lost and o.outcome = 'linked'
+        union all
+        select null where o.is_lost and o.outcome_unknown
         union all
         select jsonb_array_elements_text(o.surplus) where o.outcome = 'linked'
     ) m

@@ -129,6 +129,29 @@ settles($twice, 1, 'two at Zoom');
 is($standin->meetings($twice)->[0]{id}, $first->{id}, 'the oldest is kept');
 is($world->sql("select meeting_external_id from sessions where id = '$twice'"), $first->{id}, 'and it is the one whose link is stored');
 
+# --- a create that is carried out after the attempts that followed had looked, and one of them was refused
+my %link_of;
+for my $provider (sort keys %tutor)
+{
+	my $account = $tutor{$provider}->account;
+	my $hold    = $standin->fault(effect => 'hold', operation => 'create', account => $account);
+	my $late    = $tutor{$provider}->book;
+	$standin->wait_for_held($hold);
+	$standin->fault(effect => 'answer', status => 429, body => '{}', retry_after_s => 1, operation => 'create', account => $account);
+	$world->wait_for_job($late, 'waiting', 'rate_limited');
+	my $link = $world->link_of($late);
+	is(meetings($late), 1, "$provider, carried out late: linked before");
+	$standin->release($hold);
+	wait_until('it is', sub { !$standin->under_way('create') });
+	is(meetings($late), 2, 'then there are two') if $provider eq 'zoom';
+	$link_of{$late} = $link;
+}
+for my $late (sort keys %link_of)
+{
+	settles($late, 1, 'carried out late');
+	is($world->link_of($late), $link_of{$late}, 'the link that was stored is still that of the meeting');
+}
+
 is($daemon->stop, 0, 'the daemon ends well');
 is($world->sql('select (select count(*) from meetlink.job), (select count(*) from meetlink.orphan)'), '0|0', 'in the end nothing is left to do');
 done_testing();

@@ -94,12 +94,12 @@ select claimed(:first, 15) \g /dev/null
 select settled(:first, outcome(15, 'failed')) \g /dev/null
 select ok(due_at < clock_timestamp() + '2 s', 'without a Retry-After the first retry comes within a second') from meetlink.job where session_id = fixture.session(15)::text;
 
--- what is unknown stays so until somebody has looked
+-- what is unknown stays so, though an attempt has looked and its own create was refused
 update meetlink.job set state = 'claimed', claim_id = nextval('meetlink.claim_id'), claimed_by = :first, lease_until = now(), outcome_unknown = true;
 select settled(:first, outcome(10, 'failed', '{"stage": "token"}'), outcome(11, 'failed', '{"stage": "create", "outcome_unknown": false, "generation": 2}'),
                outcome(14, 'failed', '{"stage": "create", "outcome_unknown": true}')) \g /dev/null
 select is((select array_agg((outcome_unknown, generation)::text order by session_id) from meetlink.job where right(session_id, 2) in ('10', '11', '14')),
-    '{"(t,0)","(f,2)","(t,0)"}'::text[], 'an unknown outcome stays unknown until an attempt has looked, and the generation is kept');
+    '{"(t,0)","(t,2)","(t,0)"}'::text[], 'an unknown outcome stays unknown, and the generation is kept');
 
 -- odd reports do not hurt the batch
 delete from public.sessions;

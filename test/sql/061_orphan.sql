@@ -50,6 +50,17 @@ update meetlink.job set outcome_unknown = true;
 select is(settled(:daemon, outcome(1, 'linked')), 'done', 'a link after an attempt whose create may still be carried out');
 select is(orphans(), '1 ? 10', 'is looked at once more');
 
+select fresh() \g /dev/null
+select claimed(:daemon, 1) \g /dev/null
+select is(settled(:daemon, outcome(1, 'linked', '{"outcome_unknown": true}')), 'done', 'a link of an attempt that itself had such a create');
+select is(orphans(), '1 ? 10', 'too');
+select fresh() \g /dev/null
+select claimed(:daemon, 1) \g /dev/null
+create temp table doubtful as select outcome(1, 'linked', '{"outcome_unknown": true}') as o;
+update public.sessions set status = 'CANCELLED' where id = fixture.session(1);
+select is((select settled(:daemon, o) from doubtful), 'lost', 'a link that comes too late, after a create that may still be carried out');
+select is(orphans(), '1 1 0, 1 ? 10', 'is cancelled, and the other looked for');
+
 -- linked by hand, cancelled, deleted, finished while the meeting was being made
 select fresh() \g /dev/null
 select claimed(:daemon, 1, 2, 3, 4) \g /dev/null

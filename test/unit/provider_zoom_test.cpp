@@ -153,13 +153,11 @@ TEST_F(ZoomFlow, NeverCreatesAfterAnIncompleteList)
         script.answer(200, page("", "next")).answer(status, body);
         const CreateOutcome outcome = create(lesson(true));
         ASSERT_FALSE(outcome.result) << body;
-        EXPECT_TRUE(outcome.result.failure().outcome_unknown)
-            << "the earlier create is still unknown: " << body;
         EXPECT_EQ(outcome.result.failure().stage, Stage::find);
         EXPECT_EQ(script.requests.back().method, "GET");
     }
     script.no_answer(http::Fault::not_sent);
-    EXPECT_TRUE(create(lesson(true)).result.failure().outcome_unknown);
+    EXPECT_EQ(create(lesson(true)).result.failure().stage, Stage::find);
 }
 
 TEST_F(ZoomFlow, AListThatTurnsInACircleIsAFailure)
@@ -167,7 +165,6 @@ TEST_F(ZoomFlow, AListThatTurnsInACircleIsAFailure)
     script.answer(200, page("", "a")).answer(200, page("", "b")).answer(200, page("", "a"));
     const CreateOutcome outcome = create(lesson(true));
     EXPECT_EQ(outcome.result.failure().reason, Reason::answer_unreadable);
-    EXPECT_TRUE(outcome.result.failure().outcome_unknown);
 }
 
 TEST_F(ZoomFlow, AListWithoutEndIsAFailure)
@@ -223,7 +220,6 @@ TEST_F(ZoomFlow, AnEntryWithoutLinkIsReadInFull)
         .answer(200, meeting("6", "other"));
     const CreateOutcome wrong = create(lesson(true));
     EXPECT_EQ(wrong.result.failure().reason, Reason::wrong_meeting);
-    EXPECT_TRUE(wrong.result.failure().outcome_unknown);
 }
 
 TEST_F(ZoomFlow, AnAdoptedMeetingOfAnEarlierTimeIsMoved)
@@ -260,7 +256,7 @@ TEST_F(ZoomFlow, SuccessThatCannotBeUsedIsAnUnknownOutcome)
     }
 }
 
-TEST_F(ZoomFlow, ARefusedCreateIsNotUnknownOnceTheSearchFoundNothing)
+TEST_F(ZoomFlow, ARefusedCreateIsNotUnknown)
 {
     script.answer(200, page("")).answer(400, R"({"code":3161,"message":"not allowed"})");
     const CreateOutcome outcome = create(lesson(true));

@@ -89,6 +89,7 @@ asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
         }
 
         auto request = meeting_request(claim, outcome, stages_.registration.tenant);
+        const bool unknown_before = outcome.outcome_unknown;
         outcome.outcome_unknown = true;  // until there is an answer
         ++outcome.writes;                // likewise: at least one, should this be interrupted
         auto made = co_await provider->create(std::move(request), access->token);
@@ -97,15 +98,14 @@ asio::awaitable<void> Runner::make_link(const Claim& claim, const Lease& lease,
         outcome.writes += made.writes - 1;
         if (made.result) {
             permit->succeeded();
-            outcome.outcome_unknown = false;
+            outcome.outcome_unknown = unknown_before;
             outcome.result = std::move(*made.result);
             co_return;
         }
 
         auto& failure = made.result.failure();
-        // a create comes after the look for an earlier attempt's meeting, and so settles that
-        const bool looked = failure.stage == Stage::create || failure.stage == Stage::poll;
-        outcome.outcome_unknown = failure.outcome_unknown || (claim.outcome_unknown && !looked);
+        // having looked settles nothing: an earlier create may be carried out after the look
+        outcome.outcome_unknown = unknown_before || failure.outcome_unknown;
         if (failure.refresh_may_help && !refreshed) {
             refreshed = true;
             access = co_await stages_.tokens.replace(key, *access);

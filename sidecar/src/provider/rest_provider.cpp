@@ -28,7 +28,6 @@ asio::awaitable<CreateOutcome> RestProvider::create(MeetingRequest&& request,
         problem = schedule_problem(request);
     }
     if (problem) {
-        problem->outcome_unknown = request.may_exist;  // nobody has looked
         co_return CreateOutcome{std::move(*problem), request.generation, {}, 0};
     }
     Run run{request, access_token, {}};

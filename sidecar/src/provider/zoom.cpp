@@ -49,7 +49,7 @@ asio::awaitable<Result<Meeting>> Zoom::find_or_create(Run& run)
 {
     Result<std::vector<ZoomMeeting>> found = co_await find(run);
     if (!found) {
-        co_return unresolved(std::move(found).failure());
+        co_return std::move(found).failure();
     }
     if (!found->empty()) {
         co_return co_await adopt(run, *std::move(found));
@@ -123,12 +123,12 @@ asio::awaitable<Result<Meeting>> Zoom::adopt(Run& run, std::vector<ZoomMeeting> 
         http::Request get = zoom::get(settings(), run.access_token, kept.id);
         answer = co_await send(std::move(get), run);
         if (!succeeded(answer)) {
-            co_return unresolved(zoom::api_failure(answer, Stage::find));
+            co_return zoom::api_failure(answer, Stage::find);
         }
         auto meeting = zoom::read_meeting(answer.body);
         if (!meeting || meeting->id != kept.id || !bears_tag(*meeting, zoom::tag(run.request))) {
-            co_return unresolved(unusable(answer, Stage::find, Reason::wrong_meeting,
-                                          "the answer is another meeting than was asked for"));
+            co_return unusable(answer, Stage::find, Reason::wrong_meeting,
+                               "the answer is another meeting than was asked for");
         }
         kept = std::move(*meeting);
     }

@@ -30,8 +30,9 @@ struct Outcome {
     std::optional<std::chrono::sys_seconds> starts_at = {};
     std::optional<std::chrono::sys_seconds> ends_at = {};
     std::variant<Released, Failure, provider::Meeting> result;
-    int generation = 0;            ///< for the next attempt
-    bool outcome_unknown = false;  ///< a meeting may exist although no link is known
+    int generation = 0;  ///< for the next attempt
+    bool outcome_unknown =
+        false;  ///< a create without an answer may make a meeting beside `result`
     std::optional<std::int64_t> connection_print;
     int writes = 0;                          ///< creates and updates sent to the provider
     std::chrono::milliseconds took{};        ///< the whole attempt

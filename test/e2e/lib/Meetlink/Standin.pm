@@ -80,6 +80,14 @@ sub wait_for_held
 
 sub clear_faults { my $self = shift; return $self->admin(DELETE => 'faults') }
 
+# How many requests of one operation are being worked on, of clients that still wait for the answer or not.
+sub under_way
+{
+	my ($self, $operation) = @_;
+	my $counters = $self->admin(GET => 'counters');
+	return $counters->{google}{$operation}{in_flight} + $counters->{zoom}{$operation}{in_flight};
+}
+
 # The requests of providers' clients so far: provider, operation, account, status, ...
 sub requests
 {
