@@ -152,6 +152,17 @@ for my $late (sort keys %link_of)
 	is($world->link_of($late), $link_of{$late}, 'the link that was stored is still that of the meeting');
 }
 
+# --- the provider was down, and nobody wants a link of it any more: an orphan has to be the breaker's probe
+my $breaker = q{select detail from meetlink.health() where check_name = 'breaker: zoom'};
+$standin->fault(effect => 'zoom.500', operation => 'create', times => 'forever');
+my @down = map { $_->book } map { $world->tutor(name => "Down$_", provider => 'zoom') } 1 .. 10;
+wait_until('the breaker is open', sub { $world->sql($breaker) ne '' });
+$world->sql(q{update sessions set status = 'CANCELLED' where join_url is null});
+is($world->sql('select (select count(*) from meetlink.job), (select count(*) > 0 from meetlink.orphan)'), '0|t', 'the provider is down, and there are orphans but no jobs');
+$standin->clear_faults;
+settles($_, 0, 'after the provider was down') for @down;
+wait_until('the breaker is closed', sub { $world->sql($breaker) eq '' });
+
 is($daemon->stop, 0, 'the daemon ends well');
 is($world->sql('select (select count(*) from meetlink.job), (select count(*) from meetlink.orphan)'), '0|0', 'in the end nothing is left to do');
 done_testing();

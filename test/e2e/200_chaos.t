@@ -120,7 +120,8 @@ for my $case (@wrong[ 0 .. ($#wrong < 4 ? $#wrong : 4) ])
 if (!$calm)
 {
 	diag "left: ", $pair->sql("select string_agg(j::text, E'\n') from meetlink.job j"), "\norphans: ", $pair->sql("select string_agg(o::text, E'\n') from meetlink.orphan o");
-	diag "$_->{name}: ", substr($_->log_text, -2000) for @daemons;
+	diag $pair->sql("select e.* from meetlink.job j, meetlink.explain(j.session_id) e"), "\n", $pair->sql('select * from meetlink.health()');
+	diag "$_->{name}: ", substr($_->log_text, -5000) for @daemons;
 }
 
 # --- every grant that was not revoked still works

@@ -265,7 +265,8 @@ protected:
 
     boost::asio::io_context loop_;
     Limits limits_{loop_.get_executor(),
-                   {{"zoom", {.max_per_connection = 1, .max_per_second = 1000}}},
+                   {{"google_meet", {.max_per_connection = 1, .max_per_second = 1000}},
+                    {"zoom", {.max_per_connection = 1, .max_per_second = 1000}}},
                    {.threshold = 3, .first_wait = 0s, .longest_wait = 0s}};
 };
 
@@ -279,14 +280,15 @@ Failure rejected()
 TEST_F(ProbeTest, OneJobAtATimeTriesAProviderThatRefusedTheApplication)
 {
     enter("ann")->failed(rejected());
-    EXPECT_EQ(limits_.awaiting_probe(Limits::Clock::now()), std::vector<std::string>{"/zoom"});
+    EXPECT_EQ(limits_.skip_for_probe(Limits::Clock::now()),
+              std::vector<std::string>{"/google_meet"});
     auto probe = enter("ann");
     ASSERT_TRUE(probe);
     EXPECT_FALSE(enter("ben"));
     EXPECT_FALSE(enter("ben")) << "a job that was turned away does not end the probe";
     probe->succeeded();
     EXPECT_TRUE(enter("ben"));
-    EXPECT_TRUE(limits_.awaiting_probe(Limits::Clock::now()).empty());
+    EXPECT_EQ(limits_.skip_for_probe(Limits::Clock::now()), std::nullopt);
 }
 
 TEST_F(ProbeTest, WhoseProbeFailedIsToldUntilOneSucceeds)

@@ -176,7 +176,7 @@ asio::awaitable<bool> Claimer::wait_for_work()
 /// Everything that may start now; then, where a breaker waits for a probe, one job for it.
 asio::awaitable<Claimer::Taken> Claimer::claim()
 {
-    auto skip = limits_.skip(Clock::now());
+    const auto skip = limits_.skip(Clock::now());
     const auto asked = std::min(room(), batch);
     if (asked == 0) {
         rung_ = true;  // it was taken while this waited for a connection
@@ -198,18 +198,15 @@ asio::awaitable<Claimer::Taken> Claimer::claim()
     // Full once more, or what was passed by may be due by now: look again at once.
     rung_ = rung_ || full || !from_start;
     passed_ = full ? last_taken_ : std::nullopt;
-    const auto probes = limits_.awaiting_probe(Clock::now());
-    if (!probes.empty() && room() > 0 && !stopped_) {
-        std::erase_if(skip, [&](const auto& key) {
-            return std::find(probes.begin(), probes.end(), key) != probes.end();
-        });
-        auto others = skip;
+    auto but_probes = limits_.skip_for_probe(Clock::now());
+    if (but_probes && room() > 0 && !stopped_) {
+        auto others = *but_probes;
         const auto failed = limits_.failed_probes();
         others.insert(others.end(), failed.begin(), failed.end());
         taken = co_await take(1, std::move(others), std::nullopt);
         if (taken && *taken == 0 && !failed.empty()) {
             limits_.forget_failed_probes();
-            taken = co_await take(1, std::move(skip), std::nullopt);
+            taken = co_await take(1, *std::move(but_probes), std::nullopt);
         }
     }
     co_return taken;

@@ -178,13 +178,33 @@ std::vector<std::string> Limits::skip(Clock::time_point now)
             keys.push_back("/" + name);
         }
     }
+    add_full_connections(keys);
+    return keys;
+}
+
+std::optional<std::vector<std::string>> Limits::skip_for_probe(Clock::time_point now) const
+{
+    std::vector<std::string> keys;
+    for (const auto& [name, provider] : providers_) {
+        if (provider.breaker.state(now) != CircuitBreaker::State::half_open) {
+            keys.push_back("/" + name);
+        }
+    }
+    if (keys.size() == providers_.size()) {
+        return std::nullopt;
+    }
+    add_full_connections(keys);
+    return keys;
+}
+
+void Limits::add_full_connections(std::vector<std::string>& keys) const
+{
     for (const auto& [key, slots] : connections_) {
         if (slots.working + slots.waiting >=
             providers_.at(key.provider).limits.max_per_connection) {
             keys.push_back(key.text());
         }
     }
-    return keys;
 }
 
 std::vector<std::string> Limits::failed_probes() const
@@ -222,17 +242,6 @@ Limits::Clock::time_point Limits::next_stall(Clock::time_point now) const
         }
     }
     return next;
-}
-
-std::vector<std::string> Limits::awaiting_probe(Clock::time_point now) const
-{
-    std::vector<std::string> keys;
-    for (const auto& [name, provider] : providers_) {
-        if (provider.breaker.state(now) == CircuitBreaker::State::half_open) {
-            keys.push_back("/" + name);
-        }
-    }
-    return keys;
 }
 
 Json::Value Limits::open_breakers(Clock::time_point now) const

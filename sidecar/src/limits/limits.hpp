@@ -76,8 +76,9 @@ public:
 
     /// What a claim must leave alone for now (`skip` of meetlink.claim).
     [[nodiscard]] std::vector<std::string> skip(Clock::time_point now);
-    /// Of these, the providers whose breaker waits for one job as its probe.
-    [[nodiscard]] std::vector<std::string> awaiting_probe(Clock::time_point now) const;
+    /// The same for a claim of the one call that a breaker waits for as its probe; nothing: none waits.
+    [[nodiscard]] std::optional<std::vector<std::string>> skip_for_probe(
+        Clock::time_point now) const;
     /// Connections whose probes have failed, as in skip(): another one's says more.
     [[nodiscard]] std::vector<std::string> failed_probes() const;
     /// There is no other one.
@@ -120,6 +121,7 @@ private:
         Condition freed;
     };
 
+    void add_full_connections(std::vector<std::string>& keys) const;
     void leave(const token::ConnectionKey& key, Permit::Since since);
 
     boost::asio::any_io_executor executor_;

@@ -1,5 +1,6 @@
 #include "orphan/canceller.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.hpp"
@@ -67,13 +68,21 @@ Canceller::Canceller(asio::any_io_executor executor, Stages stages,
 
 asio::awaitable<void> Canceller::turn()
 {
+    co_await take(at_once, stages_.limits.skip(Clock::now()));
+    // jobs that would probe a provider there may be none
+    if (const auto but_probes = stages_.limits.skip_for_probe(Clock::now())) {
+        co_await take(1, *but_probes);
+    }
+}
+
+asio::awaitable<void> Canceller::take(std::size_t max, std::vector<std::string> skip)
+{
     if (stopped_ || working_.size() >= at_once) {
         co_return;
     }
-    const auto skip = stages_.limits.skip(Clock::now());
-    std::vector<postgres::Parameter> parameters{std::to_string(at_once - working_.size()),
-                                                postgres::interval(lease),
-                                                postgres::array_literal(skip)};
+    std::vector<postgres::Parameter> parameters{
+        std::to_string(std::min(max, at_once - working_.size())), postgres::interval(lease),
+        postgres::array_literal(skip)};
     const auto until = Clock::now() + lease;  // before it is sent: see Lease
     const auto answer = co_await stages_.session.query(claim_statement, std::move(parameters));
     if (!answer) {

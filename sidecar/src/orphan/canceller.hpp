@@ -58,6 +58,7 @@ private:
         std::optional<Failure> failure = {};
     };
 
+    [[nodiscard]] boost::asio::awaitable<void> take(std::size_t max, std::vector<std::string> skip);
     [[nodiscard]] boost::asio::awaitable<void> run(Orphan orphan, Clock::time_point until);
     [[nodiscard]] boost::asio::awaitable<Report> work_on(const Orphan& orphan,
                                                          Clock::time_point until);
