@@ -117,11 +117,14 @@ create table meetlink.daemon (
     in_flight     integer not null default 0,
     heard_at      timestamptz,
     breakers      jsonb not null default '[]',
-    providers     text[]
+    providers     text[],
+    swept_at      timestamptz,
+    sweep_took    interval
 );
 
 comment on table meetlink.daemon is 'Daemons and their heartbeats (private; see meetlink.health()).';
 comment on column meetlink.daemon.heard_at is 'When the last probe came back to its listener: notifications arrive.';
+comment on column meetlink.daemon.swept_at is 'When its last sweep of the attached tables had found all there was; what that took, in sweep_took.';
 comment on column meetlink.daemon.providers is 'Whose client id and secret its configuration has; null: not known.';
 comment on column meetlink.daemon.breakers is 'Open circuit breakers: array of {provider, reason, open_s, retry_in_s}.';
 

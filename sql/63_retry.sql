@@ -28,6 +28,14 @@ $$
                      and d.version = (select e.extversion from pg_extension e where e.extname = 'meetlink'))
 $$;
 
+-- A daemon that is alive has swept: whatever no trigger saw has a job, but for the last few minutes.
+create function meetlink.swept() returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp as
+$$
+    select exists (select from meetlink.daemon d
+                   where d.heartbeat_at > clock_timestamp() - interval '30 seconds' and d.swept_at > clock_timestamp() - interval '1 hour')
+$$;
+
 -- Whose meetings the daemons that are alive can make; null: there is none, or it does not say.
 create function meetlink.served_providers() returns text[]
 language sql stable security definer set search_path = pg_catalog, pg_temp as

@@ -96,12 +96,14 @@ end
 $$;
 
 -- Every few minutes: what no trigger saw (replication role, disabled trigger, restore, a lost race)
--- is put right from the views. Runs as the daemon; repeat while it changes `max` rows.
-create function meetlink.sweep(max integer default 1000)
-returns table (flagged integer, retired integer, moved integer, unblocked integer, given_up integer)
+-- is put right from the views. Runs as the daemon; repeat while it changes `max` rows. took: reads of large tables take
+-- long, and then rest for longer.
+create function meetlink.sweep(max integer default 1000, daemon_id bigint default null)
+returns table (flagged integer, retired integer, moved integer, unblocked integer, given_up integer, took interval)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 declare
+    began timestamptz := clock_timestamp();
     drifted jsonb;
 begin
     select jsonb_agg(d) into drifted from (select * from meetlink.drift limit max) d;
@@ -111,8 +113,18 @@ begin
     perform meetlink.prune();
     perform meetlink.prune_orphans();
     perform meetlink.prune_budget();
+    took := clock_timestamp() - began;
+    if flagged + retired + moved < max then
+        perform meetlink.note_sweep(daemon_id, took);
+    end if;
     return next;
 end
+$$;
+
+create function meetlink.note_sweep(daemon_id bigint, took interval) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+    update meetlink.daemon d set swept_at = clock_timestamp(), sweep_took = note_sweep.took where d.id = daemon_id
 $$;
 
 -- Counts what it changed. Rows that somebody has locked are left to the next sweep.

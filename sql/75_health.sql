@@ -32,7 +32,7 @@ begin
     return query select * from meetlink.health_of_orphans(at);
     return query select * from meetlink.health_of_server(at);
     if to_regclass(attached.sessions) is not null then
-        return query select * from meetlink.health_of_index(to_regclass(attached.sessions), attached.mapping);
+        return query select * from meetlink.health_of_sweep(at, to_regclass(attached.sessions), attached.mapping);
     end if;
 end
 $$;
@@ -251,14 +251,20 @@ begin
 end
 $$;
 
-create function meetlink.health_of_index(sessions regclass, mapping jsonb)
+-- Only the sweep reads the sessions table for what has no job.
+create function meetlink.health_of_sweep(at timestamptz, sessions regclass, mapping jsonb)
 returns table (check_name text, status text, detail text, hint text)
 language sql stable set search_path = pg_catalog, pg_temp as
 $$
-    select 'index of unlinked sessions', case when i.found is not null then 'ok' else 'warning' end,
-           coalesce(i.found::text, format('none; the sweep and meetlink.stuck_sessions read the whole table %s', sessions)),
-           case when i.found is null then
-               format('As the table''s owner: %s%s', 'DROP INDEX ' || meetlink.qualified(meetlink.own_unlinked_index(sessions)) || '; ',
-                      meetlink.create_unlinked_index(sessions, mapping, true)) end
-    from (select meetlink.unlinked_index(sessions, mapping) as found) i
+    select 'sweep', g.status,
+           case when d.swept_at is null then 'no daemon that is alive has swept yet'
+                else format('the last one was at %s, and took %s ms', meetlink.utc(d.swept_at), round(extract(epoch from d.sweep_took) * 1000)) end,
+           case when g.status <> 'ok' then
+               format('As the owner of %s, at a quiet time, unless there is an index that begins so: CREATE INDEX CONCURRENTLY ON %1$s USING brin (%I)',
+                      sessions, mapping #>> '{session,starts_at}') end
+    from (select null) none
+    left join lateral (select * from meetlink.daemon m
+                       where m.heartbeat_at > at - interval '30 seconds' and m.swept_at is not null
+                       order by m.swept_at desc limit 1) d on true
+    cross join lateral (select meetlink.grade(coalesce(extract(epoch from d.sweep_took), 0)::double precision, 10, 'infinity') as status) g
 $$;

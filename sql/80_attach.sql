@@ -247,6 +247,7 @@ begin
         table_owner = excluded.table_owner, generated_version = excluded.generated_version
     returning * into attached;
     insert into meetlink.tenant default values on conflict do nothing;
+    update meetlink.daemon set swept_at = null, sweep_took = null where swept_at is not null;  -- those were other tables
 
     -- Jobs kept over a migration may have keys of another type; the sweep makes them anew.
     begin
@@ -259,7 +260,6 @@ begin
 
     perform meetlink.drop_generated();
     perform meetlink.generate(attached);
-    perform meetlink.provide_unlinked_index(sessions, complete);
     return format('attached to %s and %s', attached.sessions, attached.connections);
 end
 $$;
@@ -287,7 +287,6 @@ begin
     perform meetlink.drop_generated();
     perform meetlink.revoke_reading(before.table_owner);
     if not keep_jobs then
-        perform meetlink.drop_unlinked_index(to_regclass(before.sessions));
         delete from meetlink.job;
         delete from meetlink.orphan;  -- also those that the line above makes
         delete from meetlink.daily_use;

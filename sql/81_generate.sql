@@ -52,7 +52,7 @@ begin
     if table_owner <> current_user then  -- the extension's owner has it all, and must keep it
         execute format('grant usage on schema meetlink to %I', table_owner);
         execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block to %I', table_owner);
-        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive(), meetlink.served_providers() to %I', table_owner);
+        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() to %I', table_owner);
     end if;
 end
 $$;
@@ -67,7 +67,7 @@ begin
             execute format('revoke usage on schema meetlink from %I', table_owner);
         end if;
         execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block from %I', table_owner);
-        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive(), meetlink.served_providers() from %I', table_owner);
+        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() from %I', table_owner);
     end if;
 end
 $$;
@@ -195,7 +195,7 @@ begin
     perform meetlink.generate_backlog_views(names ->> 'sessions', names ->> 'connections', mapping);
     perform meetlink.generate_connection_views(names ->> 'sessions', mapping);
 
-    foreach name in array array['session', 'connection', 'unlinked', 'drift', 'stuck_sessions', 'connection_health',
+    foreach name in array array['session', 'connection', 'unseen', 'unlinked', 'drift', 'stuck_sessions', 'connection_health',
                               'refresh_candidate', 'outlook'] loop
         execute format('alter view meetlink.%I owner to %s', name, names ->> 'table_owner');
     end loop;
@@ -204,7 +204,7 @@ begin
     revoke all on function meetlink.session_key(text), meetlink.owner_key(text) from public;
     grant execute on function meetlink.session_key(text), meetlink.owner_key(text) to meetlink_sidecar, meetlink_operator;
     grant select on meetlink.session, meetlink.connection, meetlink.drift, meetlink.refresh_candidate to meetlink_sidecar;
-    grant select on meetlink.session, meetlink.stuck_sessions, meetlink.connection_health, meetlink.outlook to meetlink_operator;
+    grant select on meetlink.session, meetlink.unseen, meetlink.stuck_sessions, meetlink.connection_health, meetlink.outlook to meetlink_operator;
 end
 $$;
 
@@ -441,7 +441,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp set client_min_m
 $$
 begin
     drop view if exists meetlink.outlook, meetlink.stuck_sessions, meetlink.connection_health, meetlink.refresh_candidate, meetlink.drift,
-        meetlink.unlinked, meetlink.connection, meetlink.session;
+        meetlink.unlinked, meetlink.unseen, meetlink.connection, meetlink.session;
     drop function if exists meetlink.write_links(jsonb), meetlink.write_links_at_once(jsonb),
         meetlink.write_tokens(text, text, text, text, text, text, timestamptz),
         meetlink.mark_disconnected(text, text, text, text), meetlink.session_key(text), meetlink.owner_key(text);

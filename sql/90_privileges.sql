@@ -39,7 +39,7 @@ grant execute on function
     meetlink.holds_orphan(bigint, bigint),
     meetlink.settle_orphan(bigint, bigint, bigint, text, text, text, integer, text, text, interval),
     meetlink.housekeep(bigint, integer, text, interval, jsonb),
-    meetlink.sweep(integer),
+    meetlink.sweep(integer, bigint), meetlink.note_sweep(bigint, interval),
     meetlink.correct_drift(jsonb),
     meetlink.give_up_over(),
     meetlink.prune(),
@@ -54,7 +54,7 @@ grant execute on function
     meetlink.retry_stuck(text, text, text, integer),
     meetlink.health(),
     meetlink.explain(text), meetlink.explain(uuid), meetlink.explain(bigint),
-    meetlink.utc(timestamptz), meetlink.ms(jsonb, text), meetlink.daemon_name(bigint), meetlink.own_key(text), meetlink.job_of(text), meetlink.blocked_at(meetlink.job), meetlink.daemon_alive(), meetlink.served_providers(),
+    meetlink.utc(timestamptz), meetlink.ms(jsonb, text), meetlink.daemon_name(bigint), meetlink.own_key(text), meetlink.job_of(text), meetlink.blocked_at(meetlink.job), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers(),
     meetlink.forecast(interval)
 to meetlink_operator;
 

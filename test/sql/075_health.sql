@@ -14,13 +14,13 @@ $$;
 
 select is(says('%'), says('%'), 'before attach it answers');
 select is(says('attachment'), 'error: not attached to any tables / As the tables'' owner: SELECT meetlink.attach()', 'not attached');
-select is(says('index%'), null, 'and says nothing of an index');
+select is(says('sweep'), null, 'and says nothing of a sweep');
 select meetlink.attach() \g /dev/null
 select is(says('attachment'), 'ok: attached to public.sessions and public.tutor_video_provider_connections', 'attached');
 
 -- everything at rest
 select is((select string_agg(check_name, ', ') from meetlink.health()),
-    'attachment, daemons, lost claims, providers, oldest due job, orphans, library, doorbell, oldest snapshot, job table, index of unlinked sessions', 'the checks, when there is nothing to tell');
+    'attachment, daemons, lost claims, providers, oldest due job, orphans, library, doorbell, oldest snapshot, job table, sweep', 'the checks, when there is nothing to tell');
 select is((select string_agg(check_name, ', ') from meetlink.health() where status <> 'ok'), 'daemons', 'all is well but that no daemon runs');
 select is_empty($$select * from meetlink.health() where status not in ('ok', 'warning', 'error') or detail is null or (hint is null) <> (status = 'ok')$$,
     'a hint exactly where something is to be done');
@@ -150,16 +150,17 @@ select alike(says('job table'), 'warning: 1 live and 0 dead rows, % on disk / It
 vacuum full meetlink.job;
 select alike(says('job table'), 'ok: 1 live%', 'until it is made anew');
 
--- the index
-select is(says('index%'), 'ok: public.meetlink_unlinked', 'the index that attach made');
-drop index public.meetlink_unlinked;
-select is(says('index%'), 'warning: none; the sweep and meetlink.stuck_sessions read the whole table public.sessions / '
-    'As the table''s owner: CREATE INDEX CONCURRENTLY meetlink_unlinked ON public.sessions (scheduled_start_at) WHERE join_url IS NULL', 'without it');
-create index meetlink_unlinked on public.sessions (id);
-select matches(says('index%'), 'warning: .*: DROP INDEX public.meetlink_unlinked; CREATE INDEX CONCURRENTLY ', 'with another one of its name');
-drop index public.meetlink_unlinked;
-create index of_ours on public.sessions (scheduled_start_at, id) where join_url is null;
-select is(says('index%'), 'ok: public.of_ours', 'one of the application''s own will do');
+-- the sweep
+select is(says('sweep'), 'ok: no daemon that is alive has swept yet', 'before the first sweep');
+delete from meetlink.job;
+select daemon_id as sweeper from meetlink.register_daemon('sweeper', '0.1') \gset
+select meetlink.sweep(daemon_id => :sweeper) \g /dev/null
+select matches(says('sweep'), '^ok: the last one was at .*, and took [0-9]+ ms$', 'when it was, and how long it took');
+update meetlink.daemon set sweep_took = '12 s' where id = :sweeper;
+select matches(says('sweep'), '^warning: .* took 12000 ms / As the owner of public.sessions, .* CREATE INDEX CONCURRENTLY ON public.sessions USING brin \(scheduled_start_at\)$',
+    'a long one, and what makes it short');
+select is(says('sweep', '1 minute'), 'ok: no daemon that is alive has swept yet', 'that of a daemon that is silent does not count');
+delete from meetlink.daemon where id = :sweeper;
 
 -- who may ask
 grant usage on schema meetlink to authenticated;

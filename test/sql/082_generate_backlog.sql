@@ -70,6 +70,16 @@ delete from meetlink.job where session_id = fixture.session(4)::text;
 select is(row_of(n), 'unseen | - | Not tried yet | - | nobody | Nothing: it is about to be tried. | 0 | f', why)
 from (values (10, 'flagged by no trigger, as it was disabled'), (11, 'loaded with triggers off'), (4, 'whose job is gone')) x(n, why);
 
+create function unseen() returns bigint language sql as $$ select count(*) from meetlink.stuck_sessions where state = 'unseen' $$;
+select is(unseen(), 3::bigint, 'while nobody sweeps, the view looks itself');
+update meetlink.daemon set swept_at = now() where id = :d;
+select is(unseen(), 0::bigint, 'while a daemon does, that finds them: the table is not read');
+update meetlink.daemon set heartbeat_at = now() - interval '1 minute' where id = :d;
+select is(unseen(), 3::bigint, 'unless it is gone');
+update meetlink.daemon set heartbeat_at = now() + interval '1 hour' where id = :d;
+select meetlink.attach() \g /dev/null
+select is(unseen(), 3::bigint, 'or what it has swept were other tables');
+
 -- the connection
 select is(connection_of(1), 'tutor@example.org | connected | true | false', 'a connection that works');
 update public.tutor_video_provider_connections set token_expires_at = now() - interval '1 s';

@@ -17,12 +17,20 @@ constexpr postgres::Statement housekeep_statement{
     "from meetlink.housekeep($1, $2, $3, $4::interval, $5::jsonb)"};
 
 constexpr postgres::Statement sweep_statement{
-    "sweep", "select flagged, retired, moved, unblocked from meetlink.sweep($1)"};
+    "sweep",
+    "select flagged, retired, moved, unblocked, (extract(epoch from took) * 1000)::bigint as "
+    "took_ms "
+    "from meetlink.sweep($1, $2)"};
 
 constexpr postgres::Statement renew_statement{
     "renew", "select r as claim_id from meetlink.renew($1, $2::bigint[], $3::interval) r"};
 
 constexpr int sweep_rows = 1000;
+
+/// A sweep of a large table takes seconds: this many times as long it rests, so that it costs 2 % of a core at most,
+/// but not so long that meetlink.swept() forgets it.
+constexpr int rest_after_sweep = 50;
+constexpr std::chrono::minutes longest_rest_after_sweep{30};
 
 /// A daemon that gave no sign of life for 30 s counts as dead (sql/63_retry.sql, meetlink.daemon_alive).
 constexpr std::chrono::milliseconds longest_silence{10'000};
@@ -147,6 +155,10 @@ asio::awaitable<void> Janitor::keep_sweeping()
         const bool connected = co_await upkeep_.until_connected();
         if (fits && connected) {
             co_await sweep();
+            next = Clock::now() + std::clamp<Clock::duration>(
+                                      rest_after_sweep * sweep_took_, options_.sweep_interval,
+                                      std::max<Clock::duration>(longest_rest_after_sweep,
+                                                                options_.sweep_interval));
         }
     }
 }
@@ -154,7 +166,8 @@ asio::awaitable<void> Janitor::keep_sweeping()
 asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
 {
     for (int changed = sweep_rows; changed >= sweep_rows && !stopped_;) {
-        std::vector<postgres::Parameter> parameters{std::to_string(sweep_rows)};
+        std::vector<postgres::Parameter> parameters{std::to_string(sweep_rows),
+                                                    std::to_string(registration_.daemon_id)};
         const auto answer = co_await upkeep_.query(sweep_statement, std::move(parameters));
         if (!answer) {
             warn("sweep_failed", "could not sweep for unflagged sessions", answer.error());
@@ -165,6 +178,7 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
         const auto retired = row.get<int>("retired");
         const auto moved = row.get<int>("moved");
         const auto unblocked = row.get<int>("unblocked");
+        sweep_took_ = std::chrono::milliseconds{row.get<std::int64_t>("took_ms")};
         changed = flagged + retired + moved;
         if (changed + unblocked > 0) {
             log::info("swept", "put right what no trigger saw",
