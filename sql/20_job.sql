@@ -52,7 +52,7 @@ alter table meetlink.job replica identity using index job_session;
 
 -- By provider, so that a claim steps over one that is paused, however many of its jobs are due; without nulls, so
 -- that it can begin at a time (40_claim.sql).
-create index job_due on meetlink.job ((case when provider in ('google_meet', 'zoom') then provider else '' end), (coalesce(starts_at, 'infinity')))
+create index job_due on meetlink.job ((case when provider in ('google_meet', 'zoom') then provider else '' end) text_pattern_ops, (coalesce(starts_at, 'infinity')))
     where state = 'due';
 create index job_waiting on meetlink.job (due_at) where state = 'waiting';
 create index job_claimed on meetlink.job (lease_until) where state = 'claimed';

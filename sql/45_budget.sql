@@ -9,9 +9,12 @@ create table meetlink.daily_use (
     provider  text not null,
     day       date not null,
     daemon_id bigint not null,
-    used      integer not null,
-    primary key (owner_id, provider, day, daemon_id)
+    used      integer not null
 ) with (fillfactor = 50);
+
+-- Compared byte by byte, as keys of sessions are (20_job.sql): a claim looks up each job's account.
+create unique index daily_use_key on meetlink.daily_use (owner_id text_pattern_ops, provider text_pattern_ops, day, daemon_id);
+alter table meetlink.daily_use replica identity using index daily_use_key;
 
 comment on table meetlink.daily_use is
     'Creates and updates sent for an account on a UTC day by a daemon, claims under way included, for providers that count them.';
@@ -69,7 +72,7 @@ begin
     end if;
     with judged as materialized (
         select j.claim_id, j.owner_id, j.provider,
-               u.used + row_number() over (partition by j.owner_id, j.provider order by j.starts_at, j.session_id)
+               u.used + row_number() over (partition by j.owner_id collate "C", j.provider collate "C" order by j.starts_at, j.session_id collate "C")
                <= case when j.starts_at < tomorrow + interval '2 hours' then b.all_of_it else b.least_urgent end as granted
         from unnest(jobs) j
         join meetlink.daily_budget b on b.provider = j.provider

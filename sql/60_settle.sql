@@ -22,7 +22,7 @@ declare
     held meetlink.job[];
     lost bigint[];
     links jsonb := outcomes;
-    writes jsonb;
+    writes jsonb := '{}';  -- of links that could not be written: verdict, detail, starts_at, ends_at
     reconnected bigint[];
 begin
     select h.held, h.lost into held, lost from meetlink.hold_claims(daemon_id, outcomes) h;
@@ -33,8 +33,9 @@ begin
                     and exists (select from unnest(held) j where j.claim_id = (o ->> 'claim_id')::bigint));
     end if;
     if links is not null then
-        select jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail,
-                                                               'starts_at', w.starts_at, 'ends_at', w.ends_at)) into writes
+        select coalesce(jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail,
+                                                                        'starts_at', w.starts_at, 'ends_at', w.ends_at))
+                        filter (where w.verdict <> 'written'), '{}') into writes
         from meetlink.write_links(links) w;
     end if;
 
@@ -45,8 +46,7 @@ begin
     return query
         select r.claim_id, r.verdict, r.detail, (writes -> r.claim_id::text ->> 'starts_at')::timestamptz,
                (writes -> r.claim_id::text ->> 'ends_at')::timestamptz
-        from meetlink.record_outcomes(daemon_id, outcomes, held, lost, coalesce(writes, '{}'),
-                                      coalesce(reconnected, '{}')) r;
+        from meetlink.record_outcomes(daemon_id, outcomes, held, lost, writes, coalesce(reconnected, '{}')) r;
     perform meetlink.tell_readers(outcomes);
 end
 $$;
@@ -100,7 +100,8 @@ begin
 end
 $$;
 
--- The private half: attempts as history, jobs to their next state. `verdicts` says what became of each link.
+-- The private half: attempts as history, jobs to their next state. `verdicts` says what became of each link that
+-- could not be written.
 create function meetlink.record_outcomes(
     daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
 returns table (claim_id bigint, verdict text, detail text)
@@ -108,14 +109,13 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
 $$
 declare
-    written integer;
+    written bigint[];
     unwritten jsonb;
 begin
-    return query select l, 'done', null::text from meetlink.record_links(daemon_id, outcomes, held, verdicts) l;
-    get diagnostics written = row_count;
-    if written < jsonb_array_length(outcomes) then
-        unwritten := (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
-                      where verdicts -> (o ->> 'claim_id') ->> 'verdict' is distinct from 'written');
+    written := array(select meetlink.record_links(daemon_id, outcomes, held, verdicts));
+    return query select l, 'done', null::text from unnest(written) l;
+    if cardinality(written) < jsonb_array_length(outcomes) then
+        unwritten := (select jsonb_agg(o) from jsonb_array_elements(outcomes) o where (o ->> 'claim_id')::bigint <> all (written));
         return query select * from meetlink.record_unwritten(daemon_id, unwritten, held, lost, verdicts, reconnected);
     end if;
 
@@ -144,10 +144,10 @@ begin
     return query
     with linked as materialized (
         select o.*, j.owner_id, j.provider, j.attempts, j.flagged_at, j.outcome_unknown as was_unknown, j.starts_at, j.generation
-        from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint, attempt_ms double precision, external_id text,
+        from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint, outcome text, attempt_ms double precision, external_id text,
                                                adopted boolean, outcome_unknown boolean, detail text, timings jsonb)
         join unnest(held) j on j.claim_id = o.claim_id
-        where verdicts -> o.claim_id::text ->> 'verdict' = 'written'
+        where o.outcome = 'linked' and not verdicts ? o.claim_id::text
     ), retired as (
         -- here and not by the trigger on the sessions table, which would do it one by one (meetlink.settling)
         delete from meetlink.job j
