@@ -29,7 +29,7 @@ select is((select pg_get_indexdef('meetlink.job_due'::regclass)),
 CASE
     WHEN (provider = ANY (ARRAY[''google_meet''::text, ''zoom''::text])) THEN provider
     ELSE ''''::text
-END), COALESCE(starts_at, ''infinity''::timestamp with time zone)) WHERE (state = ''due''::text)', 'due jobs by provider and start');
+END) text_pattern_ops, COALESCE(starts_at, ''infinity''::timestamp with time zone)) WHERE (state = ''due''::text)', 'due jobs by provider and start');
 select is((select pg_get_indexdef('meetlink.job_waiting'::regclass)),
     'CREATE INDEX job_waiting ON meetlink.job USING btree (due_at) WHERE (state = ''waiting''::text)', 'waiting jobs by time');
 select is((select pg_get_indexdef('meetlink.job_claimed'::regclass)),
