@@ -134,6 +134,7 @@ TEST(Time, ReadsAndWritesRfc3339)
     const auto time = parse_time("2026-12-01T10:00:00+01:00");
     ASSERT_TRUE(time);
     EXPECT_EQ(iso_time(*time), "2026-12-01T09:00:00Z");
+    EXPECT_EQ(iso_time_ms(*time + std::chrono::milliseconds{7}), "2026-12-01T09:00:00.007Z");
     EXPECT_EQ(http_date(*time), "Tue, 01 Dec 2026 09:00:00 GMT");
     EXPECT_EQ(iso_time(next_utc_midnight(*time)), "2026-12-02T00:00:00Z");
     EXPECT_EQ(parse_time("2026-12-01T09:00:00.250Z"), time);

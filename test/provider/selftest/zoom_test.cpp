@@ -118,6 +118,28 @@ TEST_F(ZoomTest, UpdateIsEmpty204AndIgnoresAStartInThePast)
     EXPECT_EQ(shown["join_url"], created.json["join_url"]);
 }
 
+TEST_F(ZoomTest, SettingsItDoesNotHaveAreDroppedAndAWaitingRoomRulesOutJoiningEarly)
+{
+    const auto created = api("POST", "/v2/users/me/meetings",
+                             R"({"start_time":"2030-01-01T10:00:00Z","settings":{"unknown":1,
+                                 "audio":7,"jbh_time":5,"join_before_host":true}})");
+    ASSERT_EQ(created.status, 201);
+    const auto& settings = created.json["settings"];
+    EXPECT_EQ(settings.size(), 18U);
+    EXPECT_EQ(settings["audio"], "both") << "of another type";
+    EXPECT_EQ(settings["jbh_time"], 5);
+    EXPECT_EQ(settings["join_before_host"], false) << "there is a waiting room";
+    const auto path = path_of(created);
+    EXPECT_EQ(
+        api("PATCH", path, R"({"settings":{"waiting_room":false,"join_before_host":true}})").status,
+        204);
+    const auto changed = api("GET", path).json["settings"];
+    EXPECT_EQ(changed["join_before_host"], true);
+    EXPECT_EQ(changed["jbh_time"], 5) << "what is not named stays";
+    EXPECT_EQ(api("PATCH", path, R"({"settings":{"waiting_room":true}})").status, 204);
+    EXPECT_EQ(api("GET", path).json["settings"]["join_before_host"], false);
+}
+
 TEST_F(ZoomTest, DeleteTwiceIs404With3001)
 {
     const auto path = path_of(create_meeting());

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstdio>
 
 namespace meetlink::standin {
 
@@ -22,6 +21,21 @@ Civil civil(Time time)
     return {std::chrono::year_month_day{day},
             std::chrono::hh_mm_ss<std::chrono::microseconds>{time - day},
             std::chrono::weekday{day}.c_encoding()};
+}
+
+/// Writes `value` over the `digits` characters of `text` from `at`.
+void put_number(std::string& text, std::size_t at, std::size_t digits, int value)
+{
+    for (; digits > 0; value /= 10) text[at + --digits] = static_cast<char>('0' + value % 10);
+}
+
+/// Writes "10:00:00" over `text` from `at`.
+void put_clock(std::string& text, std::size_t at,
+               const std::chrono::hh_mm_ss<std::chrono::microseconds>& clock)
+{
+    put_number(text, at, 2, static_cast<int>(clock.hours().count()));
+    put_number(text, at + 3, 2, static_cast<int>(clock.minutes().count()));
+    put_number(text, at + 6, 2, static_cast<int>(clock.seconds().count()));
 }
 
 /// Takes `digits` decimal digits off the front of `text`.
@@ -57,26 +71,26 @@ std::optional<std::chrono::minutes> parse_offset(std::string_view text)
 
 }  // namespace
 
+// By hand: each answer has two or three of these, and printf would take most of their time.
+
 std::string iso_time(Time time)
 {
     const auto [date, clock, weekday] = civil(time);
-    std::array<char, 40> text{};
-    const int size = std::snprintf(
-        text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-        static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-        static_cast<int>(clock.seconds().count()));
-    return {text.data(), static_cast<std::size_t>(size)};
+    std::string text = "YYYY-MM-DDThh:mm:ssZ";
+    put_number(text, 0, 4, static_cast<int>(date.year()));
+    put_number(text, 5, 2, static_cast<int>(static_cast<unsigned>(date.month())));
+    put_number(text, 8, 2, static_cast<int>(static_cast<unsigned>(date.day())));
+    put_clock(text, 11, clock);
+    return text;
 }
 
 std::string iso_time_ms(Time time)
 {
     std::string text = iso_time(time);
-    std::array<char, 8> fraction{};
-    std::snprintf(fraction.data(), fraction.size(), ".%03dZ",
-                  static_cast<int>(civil(time).clock.subseconds().count() / 1000));
-    text.pop_back();
-    return text + fraction.data();
+    text.back() = '.';
+    text += "mmmZ";
+    put_number(text, 20, 3, static_cast<int>(civil(time).clock.subseconds().count() / 1000));
+    return text;
 }
 
 std::string http_date(Time time)
@@ -85,13 +99,13 @@ std::string http_date(Time time)
     constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const auto [date, clock, weekday] = civil(time);
-    std::array<char, 48> text{};
-    const int size = std::snprintf(
-        text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT", weekdays.at(weekday),
-        static_cast<unsigned>(date.day()), months.at(static_cast<unsigned>(date.month()) - 1),
-        static_cast<int>(date.year()), static_cast<int>(clock.hours().count()),
-        static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
-    return {text.data(), static_cast<std::size_t>(size)};
+    std::string text = "www, DD mmm YYYY hh:mm:ss GMT";
+    text.replace(0, 3, weekdays.at(weekday));
+    put_number(text, 5, 2, static_cast<int>(static_cast<unsigned>(date.day())));
+    text.replace(8, 3, months.at(static_cast<unsigned>(date.month()) - 1));
+    put_number(text, 12, 4, static_cast<int>(date.year()));
+    put_clock(text, 17, clock);
+    return text;
 }
 
 std::optional<Time> parse_time(std::string_view text)

@@ -22,34 +22,17 @@ inline boost::asio::awaitable<void> pause(std::chrono::milliseconds time)
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-/// Serves one request, with whatever fault hits it; false when no more may come over its connection.
-///
-/// `Wire` is the way back to the client, an HTTP/1.1 connection or a stream of an HTTP/2 one:
-///
-///     awaitable<bool> write(answer), drip(answer, effect);  // like the result
-///     awaitable<void> write_half(answer);
-///     awaitable<void> gone();       // until the client has given up
-///     void cut(reset);              // the whole connection
-///     void refuse();                // only this request, as one that was not looked at
-///     void take_no_more();          // after the requests that are under way
-///
-/// One that returns without having written ends the request without an answer.
+/// Acts on a request that `rule` hits, and answers it as exchange() does.
 template <typename Wire>
-boost::asio::awaitable<bool> exchange(Standin& standin, const Request& request, Wire& wire)
+boost::asio::awaitable<bool> exchange_with_fault(Standin& standin, Request request, Wire& wire,
+                                                 Call call, std::shared_ptr<FaultRule> rule,
+                                                 std::uint64_t entry)
 {
-    if (request.path.starts_with(admin_prefix)) {
-        co_return co_await wire.write(administrate(standin, request));
-    }
-    const Call call = standin.route(request);
-    const auto rule = standin.faults.match(call, request);
-    static const Effect no_effect{};
-    const Effect& effect = rule ? rule->effect() : no_effect;
-    const auto entry = standin.journal.start(call, request, standin.clock.now());
-
+    const Effect& effect = rule->effect();
     if (effect.hold_before) co_await rule->released();
     co_await pause(effect.delay);
     Answer answer;
-    if (effect.act) answer = standin.act(call, request, rule ? &effect : nullptr);
+    if (effect.act) answer = standin.act(call, request, &effect);
     if (effect.hold_after) co_await rule->released();
     co_await pause(effect.answer_delay);
     answer = apply(effect, call.provider, std::move(answer), standin.clock.now());
@@ -92,6 +75,37 @@ boost::asio::awaitable<bool> exchange(Standin& standin, const Request& request, 
     }
     finish(answer.status, "answered");
     co_return co_await wire.write(answer);
+}
+
+/// Serves one request, with whatever fault hits it; false when no more may come over its connection.
+///
+/// `Wire` is the way back to the client, an HTTP/1.1 connection or a stream of an HTTP/2 one:
+///
+///     awaitable<bool> write(answer);         // like the result; may outlive the answer
+///     awaitable<bool> drip(answer, effect);  // like the result
+///     awaitable<void> write_half(answer);
+///     awaitable<void> gone();       // until the client has given up
+///     void cut(reset);              // the whole connection
+///     void refuse();                // only this request, as one that was not looked at
+///     void take_no_more();          // after the requests that are under way
+///
+/// One that returns without having written ends the request without an answer.
+template <typename Wire>
+boost::asio::awaitable<bool> exchange(Standin& standin, const Request& request, Wire& wire)
+{
+    if (request.path.starts_with(admin_prefix)) {
+        return wire.write(administrate(standin, request));
+    }
+    Call call = standin.route(request);
+    auto rule = standin.faults.match(call, request);
+    const auto entry = standin.journal.start(call, request, standin.clock.now());
+    if (rule != nullptr) {
+        return exchange_with_fault(standin, request, wire, std::move(call), std::move(rule), entry);
+    }
+    Answer answer = standin.act(call, request, nullptr);
+    standin.journal.finish(entry, call, answer.status, "answered", {}, answer.body,
+                           standin.clock.now());
+    return wire.write(std::move(answer));
 }
 
 }  // namespace meetlink::standin

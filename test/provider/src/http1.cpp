@@ -5,12 +5,14 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/status.hpp>
 #include <cstdio>
 #include <exception>
-#include <optional>
+#include <tuple>
 
 #include "exchange.hpp"
+#include "request_parser.hpp"
 
 namespace meetlink::standin {
 
@@ -21,49 +23,7 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t request_limit = 8'000'000;
-
-std::string_view view(boost::string_view text)
-{
-    return {text.data(), text.size()};
-}
-
-Request as_request(const http::request<http::string_body>& message, std::uint64_t connection,
-                   bool tls)
-{
-    Request request;
-    const auto target = view(message.target());
-    const auto question = target.find('?');
-    request.method = view(message.method_string());
-    request.path = target.substr(0, question);
-    if (question != std::string_view::npos) request.query = target.substr(question + 1);
-    request.authorization = view(message[http::field::authorization]);
-    request.if_match = view(message[http::field::if_match]);
-    request.body = message.body();
-    request.connection = connection;
-    request.tls = tls;
-    return request;
-}
-
-/// The answer as it goes over the wire: one buffer, so that TLS makes one record of a small one.
-std::string to_wire(const Answer& answer, Time now, bool keep_alive)
-{
-    const bool has_body = answer.status != 204 && answer.status != 304;
-    std::string wire;
-    wire.reserve(256 + answer.body.size());
-    wire += "HTTP/1.1 " + std::to_string(answer.status) + ' ';
-    wire += view(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(answer.status))));
-    wire += "\r\nDate: " + http_date(now);
-    if (has_body) {
-        wire.append("\r\nContent-Type: ").append(answer.content_type);
-        wire += "\r\nContent-Length: " + std::to_string(answer.body.size());
-    }
-    for (const auto& [name, value] : answer.headers) wire += "\r\n" + name + ": " + value;
-    if (!keep_alive) wire += "\r\nConnection: close";
-    wire += "\r\n\r\n";
-    if (has_body) wire += answer.body;
-    return wire;
-}
+constexpr std::size_t read_size = std::size_t{8} * 1024;
 
 template <typename Stream>
 class Connection {
@@ -71,42 +31,44 @@ public:
     Connection(Standin& standin, Stream stream, std::uint64_t number)
         : standin_(standin), stream_(std::move(stream)), number_(number)
     {
+        if constexpr (!is_tls) stream_.non_blocking(true);  // for send()
     }
 
     asio::awaitable<void> run()
     {
-        boost::beast::flat_buffer buffer;
-        while (keep_alive_) {
-            http::request_parser<http::string_body> parser;
-            parser.body_limit(request_limit);
-            const auto [error, size] =
-                co_await http::async_read(stream_, buffer, parser, use_tuple);
-            if (error) break;
-            keep_alive_ = parser.get().keep_alive();
-            if (!co_await exchange(standin_, as_request(parser.get(), number_, is_tls), *this)) {
-                break;
+        bool open = true;
+        while (open && keep_alive_) {
+            RequestParser parser;
+            while (wants_more(parser)) {
+                const auto [error, size] =
+                    co_await stream_.async_read_some(input_.prepare(read_size), use_tuple);
+                if (error) break;
+                input_.commit(size);
             }
+            if (!parser.is_done()) break;
+            keep_alive_ = parser.keep_alive();
+            auto request = parser.request();
+            request.connection = number_;
+            request.tls = is_tls;
+            open = co_await exchange(standin_, request, *this);
         }
         close();
     }
 
     // --- what exchange() needs
 
-    asio::awaitable<bool> write(const Answer& answer)
-    {
-        return send(to_wire(answer, standin_.clock.now(), keep_alive_));
-    }
+    asio::awaitable<bool> write(const Answer& answer) { return send(to_wire(answer)); }
 
     asio::awaitable<void> write_half(const Answer& answer)
     {
-        auto wire = to_wire(answer, standin_.clock.now(), keep_alive_);
-        wire.resize(wire.size() - (answer.body.size() + 1) / 2);
-        co_await send(std::move(wire));
+        auto wire = to_wire(answer);
+        wire.remove_suffix((answer.body.size() + 1) / 2);
+        co_await send(wire);
     }
 
     asio::awaitable<bool> drip(const Answer& answer, const Effect& effect)
     {
-        const auto wire = to_wire(answer, standin_.clock.now(), keep_alive_);
+        const auto wire = to_wire(answer);
         bool sent = true;
         for (std::size_t at = 0; sent && at < wire.size(); at += effect.drip_bytes) {
             sent = co_await send(wire.substr(at, effect.drip_bytes));
@@ -127,10 +89,49 @@ public:
 private:
     static constexpr bool is_tls = !std::is_same_v<Stream, tcp::socket>;
 
-    asio::awaitable<bool> send(std::string wire)
+    /// Feeds the parser with what has come; false when its request is complete or wrong.
+    bool wants_more(RequestParser& parser)
     {
-        const auto [error, size] =
-            co_await asio::async_write(stream_, asio::buffer(wire), use_tuple);
+        boost::system::error_code error;
+        if (input_.size() > 0) input_.consume(parser.put(input_.data(), error));
+        return !parser.is_done() && (!error || error == http::error::need_more);
+    }
+
+    /// The answer as it goes over the wire, until the next: one buffer, so that it is one packet, and TLS
+    /// makes one record of a small one.
+    std::string_view to_wire(const Answer& answer)
+    {
+        const bool has_body = answer.status != 204 && answer.status != 304;
+        const auto status = http::int_to_status(static_cast<unsigned>(answer.status));
+        output_.clear();
+        output_ += "HTTP/1.1 " + std::to_string(answer.status) + ' ';
+        output_ += http::obsolete_reason(status);
+        output_ += "\r\nDate: " + http_date(standin_.clock.now());
+        if (has_body) {
+            output_.append("\r\nContent-Type: ").append(answer.content_type);
+            output_ += "\r\nContent-Length: " + std::to_string(answer.body.size());
+        }
+        for (const auto& [name, value] : answer.headers) {
+            output_.append("\r\n").append(name).append(": ").append(value);
+        }
+        if (!keep_alive_) output_ += "\r\nConnection: close";
+        output_ += "\r\n\r\n";
+        if (has_body) output_ += answer.body;
+        return output_;
+    }
+
+    asio::awaitable<bool> send(std::string_view wire)
+    {
+        boost::system::error_code error;
+        if constexpr (!is_tls) {
+            // Nearly always all of it, and at once: without a turn of the event loop.
+            wire.remove_prefix(stream_.write_some(asio::buffer(wire), error));
+            if (error == asio::error::would_block) error.clear();
+        }
+        if (!wire.empty() && !error) {
+            std::tie(error, std::ignore) =
+                co_await asio::async_write(stream_, asio::buffer(wire), use_tuple);
+        }
         co_return !error;
     }
 
@@ -153,6 +154,8 @@ private:
     Standin& standin_;
     Stream stream_;
     std::uint64_t number_;
+    boost::beast::flat_buffer input_;
+    std::string output_;
     bool keep_alive_ = true;
     bool reset_ = false;
 };

@@ -31,7 +31,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t request_limit = 8'000'000;
 constexpr std::size_t write_size = std::size_t{64} * 1024;
 constexpr std::uint32_t max_streams = 100;  // as Google's servers
 
@@ -327,7 +326,7 @@ public:
     {
     }
 
-    asio::awaitable<bool> write(const Answer& answer)
+    asio::awaitable<bool> write(Answer answer)
     {
         stream_->answer = answer.body;
         stream_->complete = true;
@@ -382,11 +381,8 @@ asio::awaitable<void> Connection::serve(std::shared_ptr<Connection> connection,
                                         std::shared_ptr<Stream> stream)
 {
     Request request;
-    const std::string_view target = stream->target;
-    const auto question = target.find('?');
     request.method = stream->method;
-    request.path = target.substr(0, question);
-    if (question != std::string_view::npos) request.query = target.substr(question + 1);
+    request.set_target(stream->target);
     request.authorization = stream->authorization;
     request.if_match = stream->if_match;
     request.body = stream->body;

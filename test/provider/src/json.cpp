@@ -14,20 +14,19 @@ void append_quoted(std::string& out, std::string_view text)
 {
     constexpr std::string_view hex = "0123456789abcdef";
     out += '"';
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (byte < 0x20) {
-            out.append("\\u00");
-            out += hex[byte >> 4U];
-            out += hex[byte & 15U];
+    std::size_t copied = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        if (byte != '"' && byte != '\\' && byte >= 0x20) continue;
+        out.append(text, copied, i - copied);
+        copied = i + 1;
+        if (byte >= 0x20) {
+            out.append({'\\', text[i]});
         } else {
-            out += c;
+            out.append({'\\', 'u', '0', '0', hex[byte >> 4U], hex[byte & 15U]});
         }
     }
-    out += '"';
+    out.append(text, copied).append("\"");
 }
 
 }  // namespace
@@ -73,13 +72,9 @@ void append_text(std::string& out, const Json::Value& value)
         case Json::realValue:
             out += Json::valueToString(value.asDouble());
             break;
-        case Json::stringValue: {
-            const char* begin = nullptr;
-            const char* end = nullptr;
-            value.getString(&begin, &end);
-            append_quoted(out, {begin, static_cast<std::size_t>(end - begin)});
+        case Json::stringValue:
+            append_quoted(out, view_of(value));
             break;
-        }
         case Json::arrayValue: {
             char separator = '[';
             for (const auto& item : value) {
@@ -107,8 +102,7 @@ void append_text(std::string& out, const Json::Value& value)
 
 void append_member(std::string& out, std::string_view name, std::string_view text)
 {
-    append_quoted(out, name);
-    out += ':';
+    out.append("\"").append(name).append("\":");
     append_quoted(out, text);
     out += ',';
 }
@@ -121,11 +115,23 @@ std::string to_text(const Json::Value& value)
     return text;
 }
 
+std::string_view view_of(const Json::Value& string)
+{
+    const char* begin = nullptr;
+    const char* end = nullptr;
+    string.getString(&begin, &end);
+    return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+const Json::Value* find_member(const Json::Value& object, std::string_view name)
+{
+    return object.isObject() ? object.find(name.data(), name.data() + name.size()) : nullptr;
+}
+
 std::string text_of(const Json::Value& object, const char* key, std::string_view fallback)
 {
-    if (!object.isObject()) return std::string{fallback};
-    const Json::Value& member = object[key];
-    return member.isString() ? member.asString() : std::string{fallback};
+    const auto* member = find_member(object, key);
+    return std::string{member != nullptr && member->isString() ? view_of(*member) : fallback};
 }
 
 bool is_object_with(const Json::Value& object, const char* key)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -7,6 +8,8 @@
 #include <vector>
 
 namespace meetlink::standin {
+
+inline constexpr std::size_t request_limit = 8'000'000;  ///< bytes of a body
 
 /// One request, as views into the connection's buffers: valid until its answer has been written.
 struct Request {
@@ -19,6 +22,13 @@ struct Request {
     std::uint64_t connection = 0;  ///< number of the TCP connection, shows connection reuse
     bool tls = false;
     bool http2 = false;
+
+    void set_target(std::string_view target)
+    {
+        const auto question = target.find('?');
+        path = target.substr(0, question);
+        if (question != std::string_view::npos) query = target.substr(question + 1);
+    }
 };
 
 inline constexpr std::string_view json_type = "application/json; charset=UTF-8";

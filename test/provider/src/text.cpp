@@ -84,6 +84,7 @@ std::vector<std::string_view> Parameters::all(std::string_view name) const
 std::vector<std::string> path_segments(std::string_view path)
 {
     std::vector<std::string> segments;
+    segments.reserve(6);  // the longest route
     while (!path.empty()) {
         if (path.front() == '/') {
             path.remove_prefix(1);

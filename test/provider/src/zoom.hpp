@@ -27,7 +27,6 @@ private:
 
     /// Counts a create or update against the day's limit; false when it is used up.
     [[nodiscard]] bool take_daily(Account& account);
-    void store(Meeting& meeting, const Json::Value& resource);
     [[nodiscard]] Answer error(std::string_view name) const;
 
     Standin& standin_;
