@@ -22,12 +22,14 @@ declare
     held meetlink.job[];
     lost bigint[];
     links jsonb := outcomes;
+    only_links boolean;
     writes jsonb := '{}';  -- of links that could not be written: verdict, detail, starts_at, ends_at
     reconnected bigint[];
 begin
     select h.held, h.lost into held, lost from meetlink.hold_claims(daemon_id, outcomes) h;
 
-    if outcomes @? '$[*] ? (!(@.outcome == "linked"))' or cardinality(held) < jsonb_array_length(outcomes) then
+    only_links := cardinality(held) = jsonb_array_length(outcomes) and not outcomes @? '$[*] ? (!(@.outcome == "linked"))';
+    if not only_links then
         links := (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
                   where o ->> 'outcome' = 'linked'
                     and exists (select from unnest(held) j where j.claim_id = (o ->> 'claim_id')::bigint));
@@ -39,7 +41,7 @@ begin
         from meetlink.write_links(links) w;
     end if;
 
-    if outcomes @? '$[*] ? (@.outcome == "failed")' then
+    if not only_links then
         reconnected := meetlink.reconnected_meanwhile(outcomes);
     end if;
 
@@ -48,6 +50,12 @@ begin
                (writes -> r.claim_id::text ->> 'ends_at')::timestamptz
         from meetlink.record_outcomes(daemon_id, outcomes, held, lost, writes, coalesce(reconnected, '{}')) r;
     perform meetlink.tell_readers(outcomes);
+
+    -- Nothing but links that were written: readers need not wait for the disk. A crash that forgets them leaves the
+    -- claims, which are on disk (meetlink.claim), and whoever rescues those looks for the meetings before it creates any.
+    if only_links and writes = '{}' and current_setting('synchronous_commit') in ('on', 'local') then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
 end
 $$;
 

@@ -71,6 +71,27 @@ select ok(timings @> '{"http_ms": 12.5, "attempt_ms": 1500}' and finished_at - s
           and owner_id = fixture.ada()::text and provider = 'zoom' and attempt = 1 and external_id = '1' and next_at is null,
     'with who, what and where the time went') from meetlink.attempt where session_id = fixture.session(1)::text;
 
+-- durability: a crash may forget links, since their claims are on disk, and the next attempt looks for the meetings
+create function commit_of(variadic outcomes jsonb[]) returns text language plpgsql as
+$$ begin perform settled((select id from meetlink.daemon where name = 'first'), variadic outcomes); return current_setting('synchronous_commit'); end $$;
+select claimed(:first, 3, 4) \g /dev/null
+begin;
+select is(commit_of(outcome(3, 'linked'), outcome(4, 'linked')), 'off', 'nobody waits for the disk with links');
+rollback;
+begin;
+select is(commit_of(outcome(3, 'linked'), outcome(4, 'failed')), 'on', 'but with what nobody would find again');
+rollback;
+begin;
+select outcome(3, 'linked') as o \gset
+update public.sessions set join_url = 'https://example.org/by-hand' where id = fixture.session(3);
+select is(commit_of(:'o', outcome(4, 'linked')), 'on', 'such as a meeting that is an orphan now');
+rollback;
+begin;
+set local synchronous_commit = remote_apply;
+select is(commit_of(outcome(3, 'linked'), outcome(4, 'linked')), 'remote_apply', 'who asks for more gets it');
+rollback;
+delete from public.sessions where id in (fixture.session(3), fixture.session(4));
+
 -- failures: what follows is decided by the reason
 select claimed(:first, 10, 11, 12, 13, 14) \g /dev/null
 update meetlink.job set starts_at = now() - interval '2 hours', ends_at = now() - interval '1 hour' where session_id = fixture.session(13)::text;
