@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "base/json.hpp"
+#include "base/startup_pages.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/setup.hpp"
 #include "log/log.hpp"
@@ -231,6 +232,7 @@ asio::awaitable<int> Daemon::work_until_stopped()
     if (!config_.http.listen.empty()) {
         stages_.spawn("gateway check", warn_of_gateway());
     }
+    release_startup_pages();
     tell_service_manager("READY=1");
     log::info("ready", "waiting for sessions without a link", {});
     while (!stopped_) {
