@@ -93,11 +93,17 @@ struct Client::State {
             idle.pop_back();
             return easy;
         }
-        EasyHandle easy(curl_easy_init());
-        if (!easy) {
-            throw std::bad_alloc();
+        return prepared_handle(options, share.get());
+    }
+
+    /// Nearly all requests go to the address of the one before.
+    [[nodiscard]] const std::optional<Url>& parsed(const std::string& address)
+    {
+        if (address != last_address) {
+            last_url = parse_url(address);
+            last_address = address;
         }
-        return easy;
+        return last_url;
     }
 
     void start(Transfer& transfer, asio::steady_timer& finished)
@@ -146,6 +152,8 @@ struct Client::State {
     std::unordered_map<CURL*, Running> running;
     std::shared_ptr<Multi> multi;  ///< for new requests; one before it ends with its last request
     Clock::time_point renewal;
+    std::string last_address;
+    std::optional<Url> last_url;
     bool closed = false;
 };
 
@@ -220,7 +228,7 @@ void Client::close() noexcept
 
 asio::awaitable<Response> Client::send(Request request)
 {
-    const auto url = parse_url(request.url);
+    const auto& url = state_->parsed(request.url);
     std::string host = url ? url->host : "";
     if (state_->closed) {
         return not_sent("the client is shutting down", std::move(host));
@@ -228,9 +236,8 @@ asio::awaitable<Response> Client::send(Request request)
     if (auto problem = request_problem(request, url)) {
         return not_sent(*std::move(problem), std::move(host));
     }
-    auto transfer =
-        std::make_unique<Transfer>(state_->take_handle(), std::move(request), std::move(host),
-                                   state_->options, state_->share.get());
+    auto transfer = std::make_unique<Transfer>(state_->take_handle(), std::move(request),
+                                               std::move(host), state_->options);
     return answer_of({.state = state_, .transfer = std::move(transfer)});
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -40,6 +41,18 @@ CURLcode save_memory(CURL*, void* context, void*) noexcept
     return CURLE_OK;
 }
 
+/// libcurl keeps the parsed authorities for all connections only if it has a file and no folder of them
+/// (ossl_cached_x509_store() in its vtls/openssl.c); else each connection has its own: 10 ms and 1 MB.
+/// test/e2e/081_tls.t fails with a libcurl that gives the folder back for a null (8.17).
+void trust(CURL* easy, const std::filesystem::path& ca_file)
+{
+    if (!ca_file.empty()) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
+        curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+        curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, max_authority_seconds);
+    }
+}
+
 std::chrono::microseconds time_of(CURL* easy, CURLINFO which)
 {
     curl_off_t microseconds = 0;
@@ -70,15 +83,15 @@ void Transfer::ListCleanup::operator()(curl_slist* list) const noexcept
     curl_slist_free_all(list);
 }
 
-Transfer::Transfer(EasyHandle easy, Request request, std::string host, const ClientOptions& options,
-                   CURLSH* share)
-    : easy_(std::move(easy)),
+Transfer::Transfer(EasyHandle prepared, Request request, std::string host,
+                   const ClientOptions& options)
+    : easy_(std::move(prepared)),
       request_(std::move(request)),
       body_limit_(options.body_limit),
       repeatable_(request_.method == "GET" || request_.method == "DELETE")
 {
     response_.host = std::move(host);
-    set_options(options, share);
+    set_request(options);
 }
 
 Transfer::~Transfer()
@@ -86,7 +99,41 @@ Transfer::~Transfer()
     wipe(request_.body);
 }
 
-void Transfer::set_options(const ClientOptions& options, CURLSH* share)
+EasyHandle prepared_handle(const ClientOptions& options, CURLSH* share)
+{
+    EasyHandle handle(curl_easy_init());
+    if (!handle) {
+        throw std::bad_alloc();
+    }
+    CURL* const easy = handle.get();
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_SHARE, share);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "meetlinkd");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &save_memory);
+    trust(easy, options.ca_file);
+    // Otherwise a transfer that times out in getaddrinfo() stops the whole loop until that returns.
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, max_idle_seconds);
+    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, static_cast<long>(max_connection_age.count()));
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 20L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
+    if (options.version == Version::http_1_1) {
+        // One for each request in flight. With HTTP/2, libcurl 7.88 writes beyond a smaller one than its default
+        // once a handle is used again.
+        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 2L * 1024);
+    }
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, smallest_upload_buffer);
+    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(options.body_limit));
+    return handle;
+}
+
+/// Everything that points into this transfer, or is of one request only; release() takes it back.
+void Transfer::set_request(const ClientOptions& options)
 {
     CURL* const easy = easy_.get();
     for (std::string& header : request_.headers) {
@@ -96,47 +143,24 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
     request_.headers = std::vector<std::string>{};
     headers_.reset(curl_slist_append(headers_.release(), "Expect:"));  // no 100-continue round trip
 
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
-    curl_easy_setopt(easy, CURLOPT_SHARE, share);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_.data());
     curl_easy_setopt(easy, CURLOPT_URL, request_.url.c_str());
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "meetlinkd");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
-    if (options.version == Version::http_2 && request_.url.starts_with("https:")) {
-        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
+    if (options.version == Version::http_2) {
         // For a connection that may be shared, which TLS tells. Without TLS it would wait for an answer.
-        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+        const bool tls = request_.url.starts_with("https:");
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                         long{tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1});
+        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
     }
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &save_memory);
-    trust(options.ca_file);
-    if (is_loopback(response_.host)) {
-        curl_easy_setopt(easy, CURLOPT_PROXY, "");  // https_proxy is for the world outside
-    }
+    // https_proxy is for the world outside
+    curl_easy_setopt(easy, CURLOPT_PROXY, is_loopback(response_.host) ? "" : nullptr);
 
     const auto timeout = std::max<long>(1, static_cast<long>(request_.timeout.count()));
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      std::min<long>(timeout, static_cast<long>(options.connect_timeout.count())));
-    // Otherwise a transfer that times out in getaddrinfo() stops the whole loop until that returns.
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, max_idle_seconds);
-    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, static_cast<long>(max_connection_age.count()));
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 20L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
-
-    if (options.version == Version::http_1_1) {
-        // One for each request in flight. With HTTP/2, libcurl 7.88 writes beyond a smaller one than its default
-        // once a handle is used again.
-        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 2L * 1024);
-    }
-    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, smallest_upload_buffer);
-    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(body_limit_));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
@@ -144,18 +168,6 @@ void Transfer::set_options(const ClientOptions& options, CURLSH* share)
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Transfer::before_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
     set_body();
-}
-
-/// libcurl keeps the parsed authorities for all connections only if it has a file and no folder of them
-/// (ossl_cached_x509_store() in its vtls/openssl.c); else each connection has its own: 10 ms and 1 MB.
-/// test/e2e/081_tls.t fails with a libcurl that gives the folder back for a null (8.17).
-void Transfer::trust(const std::filesystem::path& ca_file)
-{
-    if (!ca_file.empty()) {
-        curl_easy_setopt(easy_.get(), CURLOPT_CAINFO, ca_file.c_str());
-        curl_easy_setopt(easy_.get(), CURLOPT_CAPATH, nullptr);
-        curl_easy_setopt(easy_.get(), CURLOPT_CA_CACHE_TIMEOUT, max_authority_seconds);
-    }
 }
 
 void Transfer::set_body()
@@ -173,7 +185,13 @@ void Transfer::set_body()
 
 EasyHandle Transfer::release()
 {
-    curl_easy_reset(easy_.get());
+    CURL* const easy = easy_.get();
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, nullptr);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, nullptr);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, nullptr);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, nullptr);
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     return std::move(easy_);
 }
 
