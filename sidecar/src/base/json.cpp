@@ -1,6 +1,5 @@
 #include "base/json.hpp"
 
-#include <json/reader.h>
 #include <json/writer.h>
 #include <openssl/crypto.h>
 
@@ -11,41 +10,15 @@
 #include <utility>
 
 #include "base/json_encoding.hpp"
+#include "base/json_parser.hpp"
 
 namespace meetlink {
-namespace {
 
-// Deeper than any provider's answer, shallow enough for the recursion of jsoncpp's parser.
-constexpr int max_depth = 64;
-
-Json::CharReaderBuilder reader_builder()
+std::optional<Json::Value> parse_json(std::string_view text,
+                                      std::span<const std::string_view> members)
 {
-    Json::CharReaderBuilder builder;
-    Json::CharReaderBuilder::strictMode(&builder.settings_);
-    builder["rejectDupKeys"] = false;
-    builder["stackLimit"] = max_depth;
-    return builder;
-}
-
-}  // namespace
-
-std::optional<Json::Value> parse_json(std::string_view text)
-{
-    // one for each thread: to make one costs as much as to read a short text, and it is not to be shared
-    thread_local const std::unique_ptr<Json::CharReader> reader(reader_builder().newCharReader());
-    Json::Value value;
     const auto decoded = json_as_utf8(text);
-    if (decoded) {
-        text = *decoded;
-    }
-    try {
-        if (reader->parse(text.data(), text.data() + text.size(), &value, nullptr)) {
-            return value;
-        }
-    } catch (const Json::Exception&) {
-        // jsoncpp reports the depth limit, alone among syntax errors, by throwing
-    }
-    return std::nullopt;
+    return parse_members(decoded ? *decoded : text, members);
 }
 
 void wipe_strings(Json::Value& value) noexcept

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,10 @@ namespace meetlink {
 /// absent one.
 
 /// The object or array in `text`, in UTF-8 or what json_as_utf8() recognises; nothing when it is not JSON,
-/// is nested deeper than 64 levels, or has anything after its end.
-[[nodiscard]] std::optional<Json::Value> parse_json(std::string_view text);
+/// is nested deeper than 64 levels, or has anything after its end. members: all that is kept of an object, where
+/// there are many others; empty: every one.
+[[nodiscard]] std::optional<Json::Value> parse_json(std::string_view text,
+                                                    std::span<const std::string_view> members = {});
 
 /// Overwrites every string in it: jsoncpp gives memory back as it is. Afterwards it is fit for its end only.
 void wipe_strings(Json::Value& value) noexcept;

@@ -196,7 +196,10 @@ Conference conference_of(const Json::Value& json, const std::string& link)
 
 std::optional<Event> read_event(std::string_view body)
 {
-    const auto json = parse_json(body);
+    constexpr std::array<std::string_view, 8> members{
+        "id",     "extendedProperties", "etag",          "start", "end",
+        "status", "hangoutLink",        "conferenceData"};
+    const auto json = parse_json(body, members);
     if (!json || string_at(*json, {"id"}).empty()) {
         return std::nullopt;
     }

@@ -207,7 +207,9 @@ ZoomMeeting meeting_of(const Json::Value& json)
 
 std::optional<ZoomMeeting> read_meeting(std::string_view body)
 {
-    const auto json = parse_json(body);
+    constexpr std::array<std::string_view, 6> members{"id",         "topic",      "agenda",
+                                                      "created_at", "start_time", "join_url"};
+    const auto json = parse_json(body, members);
     if (!json) {
         return std::nullopt;
     }
