@@ -155,7 +155,7 @@ begin
                k.owner is not null, coalesce(k.usable, false), k.access_token, k.refresh_token, k.expires_at, k.print,
                j.flagged_at
         from unnest(jobs) j
-        -- by its key, and not by an index of the wanted ones, which may look empty
+        -- by its key, and not by an index of the application's that may look empty
         cross join lateral (select * from meetlink.session o where o.id = meetlink.session_key(j.session_id) offset 0) s
         left join lateral (
             select * from meetlink.connection c

@@ -33,7 +33,8 @@ create function meetlink.swept() returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$
     select exists (select from meetlink.daemon d
-                   where d.heartbeat_at > clock_timestamp() - interval '30 seconds' and d.swept_at > clock_timestamp() - interval '1 hour')
+                   where d.heartbeat_at > clock_timestamp() - interval '30 seconds' and d.swept_at > clock_timestamp() - interval '1 hour'
+                     and d.version = (select e.extversion from pg_extension e where e.extname = 'meetlink'))
 $$;
 
 -- Whose meetings the daemons that are alive can make; null: there is none, or it does not say.

@@ -13,14 +13,15 @@ $$
            or r.rolname in (select jsonb_array_elements_text(a.mapping -> 'grant_to') from meetlink.attachment a))
 $$;
 
--- Asks for every upcoming session that has no link, also for what no sweep has found yet. Runs as an operator, who may read the views; `seen` is
+-- Asks for every upcoming session that has no link. Runs as an operator, who may read the views; `seen` is
 -- the newest attempt before, `daemon` whether there is anybody to carry it out.
 create function meetlink.request_missing(out session_ids text[], out seen bigint, out daemon boolean)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 begin
     seen := meetlink.newest_attempt();
-    perform meetlink.request_retry(u.id::text, u.owner::text, u.provider, u.starts_at, u.ends_at) from meetlink.unseen u;
+    perform meetlink.request_retry(u.id::text, u.owner::text, u.provider, u.starts_at, u.ends_at)
+    from meetlink.unseen u where not (select meetlink.swept());
     session_ids := array(select s.session_id::text from meetlink.stuck_sessions s order by s.starts_at);
     perform meetlink.retry_stuck();
     daemon := meetlink.daemon_alive();

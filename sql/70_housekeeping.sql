@@ -96,26 +96,25 @@ end
 $$;
 
 -- Every few minutes: what no trigger saw (replication role, disabled trigger, restore, a lost race)
--- is put right from the views. Runs as the daemon; repeat while it changes `max` rows. took: reads of large tables take
--- long, and then rest for longer.
+-- is put right from the views. Runs as the daemon; repeat while it finds `max` of them and changes some.
 create function meetlink.sweep(max integer default 1000, daemon_id bigint default null)
-returns table (flagged integer, retired integer, moved integer, unblocked integer, given_up integer, took interval)
+returns table (flagged integer, retired integer, moved integer, unblocked integer, given_up integer, differences integer)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as
 $$
 declare
     began timestamptz := clock_timestamp();
     drifted jsonb;
 begin
-    select jsonb_agg(d) into drifted from (select * from meetlink.drift limit max) d;
+    select coalesce(jsonb_agg(d), '[]') into drifted from (select * from meetlink.drift limit max) d;
+    differences := jsonb_array_length(drifted);
     select c.flagged, c.retired, c.moved, c.unblocked into flagged, retired, moved, unblocked
-    from meetlink.correct_drift(coalesce(drifted, '[]')) c;
+    from meetlink.correct_drift(drifted) c;
     given_up := meetlink.give_up_over();
     perform meetlink.prune();
     perform meetlink.prune_orphans();
     perform meetlink.prune_budget();
-    took := clock_timestamp() - began;
-    if flagged + retired + moved < max then
-        perform meetlink.note_sweep(daemon_id, took);
+    if differences < max then
+        perform meetlink.note_sweep(daemon_id, clock_timestamp() - began);
     end if;
     return next;
 end

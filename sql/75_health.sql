@@ -251,20 +251,26 @@ begin
 end
 $$;
 
--- Only the sweep reads the sessions table for what has no job.
+-- Only the sweep reads the sessions table for what has no job. One that takes too long for the daemon's statement_timeout
+-- never ends.
 create function meetlink.health_of_sweep(at timestamptz, sessions regclass, mapping jsonb)
 returns table (check_name text, status text, detail text, hint text)
 language sql stable set search_path = pg_catalog, pg_temp as
 $$
+    with alive as (
+        select d.swept_at, d.sweep_took, d.started_at from meetlink.daemon d where d.heartbeat_at > at - interval '30 seconds'
+    ), last as (
+        select max(a.swept_at) as swept_at, (array_agg(a.sweep_took order by a.swept_at desc nulls last))[1] as took, min(a.started_at) as since from alive a)
     select 'sweep', g.status,
-           case when d.swept_at is null then 'no daemon that is alive has swept yet'
-                else format('the last one was at %s, and took %s ms', meetlink.utc(d.swept_at), round(extract(epoch from d.sweep_took) * 1000)) end,
+           case when l.swept_at is null then 'no daemon that is alive has swept yet'
+                else format('the last one was at %s, and took %s ms', meetlink.utc(l.swept_at), round(extract(epoch from l.took) * 1000)) end,
            case when g.status <> 'ok' then
-               format('As the owner of %s, at a quiet time, unless there is an index that begins so: CREATE INDEX CONCURRENTLY ON %1$s USING brin (%I)',
-                      sessions, mapping #>> '{session,starts_at}') end
-    from (select null) none
-    left join lateral (select * from meetlink.daemon m
-                       where m.heartbeat_at > at - interval '30 seconds' and m.swept_at is not null
-                       order by m.swept_at desc limit 1) d on true
-    cross join lateral (select meetlink.grade(coalesce(extract(epoch from d.sweep_took), 0)::double precision, 10, 'infinity') as status) g
+               format('Unless there is an index that begins so, as the owner of %1$s, at a quiet time: CREATE INDEX %2$sON %1$s USING brin (%3$I)', sessions,
+                      -- not for partitioned tables
+                      case when (select c.relkind from pg_class c where c.oid = sessions) = 'r' then 'CONCURRENTLY ' else '' end,
+                      mapping #>> '{session,starts_at}') end
+    from last l
+    cross join lateral (
+        select case when l.took >= interval '10 seconds' or l.since < at - interval '10 minutes' and coalesce(l.swept_at, '-infinity') < at - interval '1 hour'
+                    then 'warning' else 'ok' end as status) g
 $$;

@@ -157,8 +157,12 @@ select daemon_id as sweeper from meetlink.register_daemon('sweeper', '0.1') \gse
 select meetlink.sweep(daemon_id => :sweeper) \g /dev/null
 select matches(says('sweep'), '^ok: the last one was at .*, and took [0-9]+ ms$', 'when it was, and how long it took');
 update meetlink.daemon set sweep_took = '12 s' where id = :sweeper;
-select matches(says('sweep'), '^warning: .* took 12000 ms / As the owner of public.sessions, .* CREATE INDEX CONCURRENTLY ON public.sessions USING brin \(scheduled_start_at\)$',
+select matches(says('sweep'), '^warning: .* took 12000 ms / Unless .* CREATE INDEX CONCURRENTLY ON public.sessions USING brin \(scheduled_start_at\)$',
     'a long one, and what makes it short');
+update meetlink.daemon set sweep_took = null, swept_at = null, heartbeat_at = now() + interval '1 hour' where id = :sweeper;
+select alike(says('sweep', '5 minutes'), 'ok: no daemon that is alive has swept yet', 'one that has just been started is given time');
+select alike(says('sweep', '11 minutes'), 'warning: no daemon that is alive has swept yet / %', 'but one that never ends is told of');
+update meetlink.daemon set heartbeat_at = now() where id = :sweeper;
 select is(says('sweep', '1 minute'), 'ok: no daemon that is alive has swept yet', 'that of a daemon that is silent does not count');
 delete from meetlink.daemon where id = :sweeper;
 

@@ -43,6 +43,9 @@ create table public.parts_1 partition of public.parts for values from (0) to (10
 create table public.several (tutor_id uuid, provider text, is_active boolean, access text, refresh text, expires timestamptz);
 select meetlink.attach('public.parts', 'public.several', '{"session": {"starts_at": "starts", "ends_at": null, "duration_minutes": null, "external_id": null, "linked_at": null},
     "connection": {"status": null, "account": null, "access_token": "access", "refresh_token": "refresh", "expires_at": "expires"}}') \g /dev/null
+insert into meetlink.daemon (name, version, backend_pid, backend_start, swept_at, sweep_took) values ('slow', '0.1', 0, now(), now(), '1 minute');
+select alike(hint, '%: CREATE INDEX ON public.parts USING brin (starts)', 'a partitioned table has no CONCURRENTLY') from meetlink.health() where check_name = 'sweep';
+delete from meetlink.daemon;
 insert into public.parts values (1, fixture.ada(), 'zoom', 'SCHEDULED', now() + interval '1 day', null), (2, fixture.ada(), 'zoom', 'JOIN_OPEN', null, null),
     (3, fixture.ada(), 'zoom', 'CANCELLED', now() + interval '1 day', null), (4, fixture.ada(), 'zoom', null, now() + interval '1 day', null),
     (5, fixture.ada(), 'zoom', 'SCHEDULED', now() - interval '2 hours', null), (6, fixture.ada(), 'zoom', 'SCHEDULED', now() - interval '30 minutes', null),

@@ -97,7 +97,7 @@ declare
     v text;
 begin
     -- each view as it is, with the owner's function called for every row
-    foreach v in array '{session,connection,unlinked,drift,stuck_sessions,connection_health,refresh_candidate,outlook}'::text[] loop
+    foreach v in array '{session,connection,unseen,unlinked,drift,stuck_sessions,connection_health,refresh_candidate,outlook}'::text[] loop
         execute format('create or replace view meetlink.%I as select * from (%s) x where public.spy()',
                        v, rtrim(pg_get_viewdef(('meetlink.' || v)::regclass), ';'));
     end loop;

@@ -54,6 +54,7 @@ TEST(Json, OddBytesInATextHideNothingElse)
     ASSERT_TRUE(json);
     EXPECT_EQ(integer_at(*json, {"id"}), 1);
     EXPECT_EQ(string_at(*json, {"nul"}), "a\0b"s);
+    EXPECT_EQ(string_at(*parse_json("{\n\t\"words\": \"two\tlines\n\"}"), {"words"}), "two lines ");
 }
 
 TEST(Json, WhatIsNoObjectOrArrayIsRefused)

@@ -3,6 +3,7 @@
 #include <json/writer.h>
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <memory>
@@ -13,12 +14,30 @@
 #include "base/json_parser.hpp"
 
 namespace meetlink {
+namespace {
+
+bool is_control(char c)
+{
+    return static_cast<unsigned char>(c) < 0x20;
+}
+
+}  // namespace
 
 std::optional<Json::Value> parse_json(std::string_view text,
                                       std::span<const std::string_view> members)
 {
     const auto decoded = json_as_utf8(text);
-    return parse_members(decoded ? *decoded : text, members);
+    if (decoded) {
+        text = *decoded;
+    }
+    auto json = parse_members(text, members);
+    if (!json && std::ranges::any_of(text, is_control)) {
+        // in a string they are not JSON, but some programs write them
+        std::string readable(text);
+        std::ranges::replace_if(readable, is_control, ' ');
+        json = parse_members(readable, members);
+    }
+    return json;
 }
 
 void wipe_strings(Json::Value& value) noexcept

@@ -16,7 +16,7 @@ namespace meetlink {
 
 /// The object or array in `text`, in UTF-8 or what json_as_utf8() recognises; nothing when it is not JSON,
 /// is nested deeper than 64 levels, or has anything after its end. members: all that is kept of an object, where
-/// there are many others; empty: every one.
+/// there are many others; empty: every one. A control character in a string, which JSON forbids, is read as a space.
 [[nodiscard]] std::optional<Json::Value> parse_json(std::string_view text,
                                                     std::span<const std::string_view> members = {});
 

@@ -100,6 +100,7 @@ struct Client::State {
     [[nodiscard]] const std::optional<Url>& parsed(const std::string& address)
     {
         if (address != last_address) {
+            last_address.clear();
             last_url = parse_url(address);
             last_address = address;
         }
@@ -173,8 +174,7 @@ public:
         if (const auto found = state_->running.extract(transfer_.handle())) {
             found.mapped().multi->remove(transfer_.handle());
         }
-        // libcurl keeps a handle's buffers: a token endpoint's answer would stay in them
-        if (!state_->closed && !transfer_.confidential() &&
+        if (!state_->closed && transfer_.leaves_no_trace() &&
             state_->idle.size() < max_idle_handles) {
             state_->idle.push_back(transfer_.release());
         }

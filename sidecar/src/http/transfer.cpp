@@ -244,6 +244,7 @@ void Transfer::read_header(std::string_view line)
 int Transfer::before_request(void* self, char*, char*, int, int) noexcept
 {
     auto& transfer = *static_cast<Transfer*>(self);
+    transfer.repeated_ = transfer.started_;
     if (transfer.started_ && !transfer.repeatable_ && transfer.partly_sent()) {
         transfer.lost_ = true;
         return CURL_PREREQFUNC_ABORT;

@@ -43,7 +43,12 @@ public:
     /// Reads result and times off the handle.
     void finish(CURLcode result);
     [[nodiscard]] Response& response() { return response_; }
-    [[nodiscard]] bool confidential() const { return request_.confidential; }
+    /// The handle is as good as a new one. libcurl keeps its buffers, and a token endpoint's answer would stay in them;
+    /// and it counts its repetitions of a request (before_request) over all of them, up to five.
+    [[nodiscard]] bool leaves_no_trace() const
+    {
+        return finished_ && response_.fault == Fault::none && !request_.confidential && !repeated_;
+    }
     /// The handle as it was prepared, for the next request.
     [[nodiscard]] EasyHandle release();
 
@@ -70,9 +75,10 @@ private:
     std::size_t header_bytes_ = 0;
     std::unique_ptr<curl_slist, ListCleanup> headers_;
     std::array<char, CURL_ERROR_SIZE> error_{};
-    bool repeatable_;       ///< may be sent again after it was sent once
-    bool started_ = false;  ///< a connection was ready and libcurl began to send
-    bool lost_ = false;     ///< not sent again although libcurl wanted to
+    bool repeatable_;        ///< may be sent again after it was sent once
+    bool started_ = false;   ///< a connection was ready and libcurl began to send
+    bool repeated_ = false;  ///< and then did so again, on another one
+    bool lost_ = false;      ///< not sent again although libcurl wanted to
     bool too_large_ = false;
     bool finished_ = false;
 };

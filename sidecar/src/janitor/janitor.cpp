@@ -17,10 +17,7 @@ constexpr postgres::Statement housekeep_statement{
     "from meetlink.housekeep($1, $2, $3, $4::interval, $5::jsonb)"};
 
 constexpr postgres::Statement sweep_statement{
-    "sweep",
-    "select flagged, retired, moved, unblocked, (extract(epoch from took) * 1000)::bigint as "
-    "took_ms "
-    "from meetlink.sweep($1, $2)"};
+    "sweep", "select flagged, retired, moved, unblocked, differences from meetlink.sweep($1, $2)"};
 
 constexpr postgres::Statement renew_statement{
     "renew", "select r as claim_id from meetlink.renew($1, $2::bigint[], $3::interval) r"};
@@ -165,10 +162,12 @@ asio::awaitable<void> Janitor::keep_sweeping()
 
 asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
 {
-    for (int changed = sweep_rows; changed >= sweep_rows && !stopped_;) {
+    for (bool more = true; more && !stopped_;) {
         std::vector<postgres::Parameter> parameters{std::to_string(sweep_rows),
                                                     std::to_string(registration_.daemon_id)};
+        const auto began = Clock::now();
         const auto answer = co_await upkeep_.query(sweep_statement, std::move(parameters));
+        sweep_took_ = Clock::now() - began;
         if (!answer) {
             warn("sweep_failed", "could not sweep for unflagged sessions", answer.error());
             co_return answer.error();
@@ -178,9 +177,9 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
         const auto retired = row.get<int>("retired");
         const auto moved = row.get<int>("moved");
         const auto unblocked = row.get<int>("unblocked");
-        sweep_took_ = std::chrono::milliseconds{row.get<std::int64_t>("took_ms")};
-        changed = flagged + retired + moved;
-        if (changed + unblocked > 0) {
+        const auto changed = flagged + retired + moved + unblocked;
+        more = changed > 0 && row.get<int>("differences") >= sweep_rows;
+        if (changed > 0) {
             log::info("swept", "put right what no trigger saw",
                       {{"flagged", flagged},
                        {"retired", retired},

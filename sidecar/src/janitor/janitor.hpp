@@ -73,7 +73,7 @@ private:
     Options options_;
     Callbacks callbacks_;
     Clock::time_point next_due_ = Clock::time_point::max();  ///< a waiting job becomes due
-    std::chrono::milliseconds sweep_took_{0};                ///< the last one
+    Clock::duration sweep_took_{};                           ///< the last one, also one that failed
     std::uint64_t found_work_ = 0;
     bool stopped_ = false;
     Condition stopping_;
