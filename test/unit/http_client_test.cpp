@@ -314,6 +314,27 @@ TEST_F(HttpClient, RequestWithoutAnAnswerEndsTheUseOfSharedConnectionsButNotTheR
         << "those before are closed";
 }
 
+// libcurl repeats a request five times in a handle's life (Curl_retry_request)
+TEST_F(HttpClient, ConnectionsThatDieWhileTheyAreIdleAreNoEndOfRepetitions)
+{
+    LoopbackServer server(
+        io,
+        [last = 0](tcp::socket& socket, const Seen& seen, int) mutable -> asio::awaitable<bool> {
+            const bool first_of_connection = seen.connection > last;
+            last = seen.connection;
+            if (!first_of_connection) {
+                co_return false;
+            }
+            co_return co_await LoopbackServer::answer(socket, "fine");
+        });
+    Client client(io.get_executor());
+    for (int number = 1; number <= 10; ++number) {
+        const auto response = send(client, "GET", server.url());
+        EXPECT_EQ(response.body, "fine") << number << ": " << response.fault_detail;
+    }
+    EXPECT_EQ(server.connections(), 10);
+}
+
 TEST_F(HttpClient, CancellingTheCoroutineAbortsTheTransfer)
 {
     bool received = false;

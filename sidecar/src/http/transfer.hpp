@@ -22,7 +22,7 @@ struct EasyCleanup {
 };
 using EasyHandle = std::unique_ptr<CURL, EasyCleanup>;
 
-/// A handle with the options that all requests have: to set them takes a tenth of a request's time.
+/// A handle with the options that all requests have: to set them takes a seventh of a request's time.
 [[nodiscard]] EasyHandle prepared_handle(const ClientOptions& options, CURLSH* share);
 
 /// Why a request to `url` must not be sent at all, in words; nothing when it may.
