@@ -7,8 +7,9 @@
 --      └─lease expired─┘
 --
 -- "due" is materialised, so that a claim reads one small index however many jobs wait or are blocked.
--- The flag writes rows of this table from C++ (extension/src/job_table.cpp), which knows the order of
--- the first columns and runs no defaults: new columns go to the end and are nullable.
+-- Rows are written from C++ (extension/src/table_target.hpp): the flag adds them, a claim takes them, settling deletes
+-- them. It knows the order of the first columns and runs no defaults, checks or triggers: new columns go to the end and
+-- are nullable.
 -- Lock order: nobody waits for a job's lock except the application's own transaction on that session.
 
 create table meetlink.job (

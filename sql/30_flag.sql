@@ -79,7 +79,8 @@ begin
         for update of j skip locked)
     update meetlink.job j
     set state = 'due', due_at = clock_timestamp()
-    where j.session_id = any (array(select b.session_id from blocked b));  -- see meetlink.hold_claims
+    -- by an array: a join with a table that looks empty may read all of it for each row
+    where j.session_id = any (array(select b.session_id from blocked b));
     get diagnostics woken = row_count;
 
     with claimed as (

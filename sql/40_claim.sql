@@ -46,56 +46,14 @@ begin
 end
 $$;
 
--- after: of sessions that start then or later. Whoever claims a backlog batch by batch passes by what the batches
--- before have taken: its index entries stay for as long as anybody holds a snapshot, and to read 300,000 of them
--- takes longer than all the rest.
+-- Due jobs become the daemon's for the time of a lease, those of the nearest start first; what somebody has locked
+-- is left out. skip: "owner/provider", or "/provider" for all of it. after: of sessions that start then or later.
+-- Whoever claims a backlog batch by batch passes by what the batches before have taken: its index entries stay for as
+-- long as anybody holds a snapshot, and to read 300,000 of them takes longer than all the rest.
+-- Below SQL (extension/src/claim.cpp), with the rights of nobody: execution is for the daemon only.
 create function meetlink.claim_jobs(daemon_id bigint, max integer, lease interval, skip text[], after timestamptz default '-infinity')
-returns setof meetlink.job
--- The planner knows neither max nor how many are due: statistics of a table that is empty most of the time say nothing
--- of the burst. So it is left no other way than the index, in its order, and then key by key (an array: a join with a
--- table that looks empty may read all of it for each job). Not by ctid, which misses what was changed a moment ago.
--- What is switched off counts as so dear that it would be compiled (jit), 100 ms for a claim of 3 ms.
--- plpgsql, because it keeps the plan: making one takes as long as a claim. One for any max will do.
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off set jit = off
-set plan_cache_mode = force_generic_plan as
-$$
-begin
-    return query
-    with lane as (  -- of a provider; '': of all that nobody knows
-        select p.provider, array(select left(k, -1 - length(p.provider)) from unnest(skip) k
-                                 where right(k, 1 + length(p.provider)) = '/' || p.provider) as busy_owners
-        from unnest('{google_meet,zoom,""}'::text[]) p(provider)
-        where '/' || p.provider <> all (skip)
-    ), candidate as materialized (
-        select d.session_id
-        from lane l
-        cross join lateral (
-            select j.session_id, coalesce(j.starts_at, 'infinity') as starts_at
-            from meetlink.job j
-            where j.state = 'due' and case when j.provider in ('google_meet', 'zoom') then j.provider else '' end = l.provider
-              and coalesce(j.starts_at, 'infinity') >= after
-              and coalesce(j.owner_id, '') <> all (l.busy_owners)
-              -- whose former meeting is being cancelled right now (61_orphan.sql); an array, because it is short
-              and j.session_id <> all (array(select o.session_id from meetlink.orphan o where o.lease_until > clock_timestamp()))
-            order by coalesce(j.starts_at, 'infinity')
-            limit max
-            for update skip locked) d
-        order by d.starts_at
-        limit max)
-    update meetlink.job j
-    set state = 'claimed',
-        claim_id = nextval('meetlink.claim_id'),
-        claimed_by = daemon_id,
-        lease_until = clock_timestamp() + lease,
-        attempts = j.attempts + 1,
-        outcome_unknown = j.outcome_unknown
-            or exists (select from meetlink.orphan o
-                       where o.session_id = j.session_id and o.owner_id = j.owner_id and o.provider = j.provider)
-    where j.session_id = any (array(select c.session_id from candidate c))
-    returning j.*;
-end
-$$;
+returns meetlink.job[]
+language c volatile strict as 'MODULE_PATHNAME', 'meetlink_claim_jobs';
 
 -- What one claim hands to the daemon: the job, its session and its connection as they are now.
 create type meetlink.claimed_job as (
@@ -124,7 +82,8 @@ create function meetlink.claim(daemon_id bigint, max integer, lease interval, sk
 returns setof meetlink.claimed_job
 -- lock_timeout: as in meetlink.settle
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
--- as in meetlink.claim_jobs, which it calls: it may have been planned when the user's tables were nearly empty
+-- It may have been planned when the tables were nearly empty; what is switched off counts as so dear that it would be
+-- compiled (jit), 100 ms for a claim of 3 ms. plpgsql, because it keeps the plan: making one takes as long as a claim.
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
 $$
 declare
@@ -141,7 +100,7 @@ begin
     end if;
     -- Until there is nothing left to claim: what an account's daily budget refuses must not hide the jobs behind it.
     loop
-        claimed := array(select j from meetlink.claim_jobs(daemon_id, max - cardinality(jobs), lease, skip, after) j);
+        claimed := meetlink.claim_jobs(daemon_id, max - cardinality(jobs), lease, skip, after);
         full_batch := cardinality(claimed) = max - cardinality(jobs);
         jobs := jobs || meetlink.within_budget(daemon_id, claimed);
         exit when not full_batch or cardinality(jobs) >= max;

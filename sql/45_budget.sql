@@ -53,43 +53,23 @@ $$
     where u.owner_id = used_today.owner_id and u.provider = used_today.provider and u.day = meetlink.utc_day(at)
 $$;
 
+-- Counts each job as one request of its account, the nearest start first, as far as the day's budget goes; the claim
+-- ids of the others. Sessions that start before urgent_until cannot wait for the next day. Below SQL
+-- (extension/src/budget.cpp), as meetlink.claim_jobs.
+create function meetlink.count_use(daemon_id bigint, jobs meetlink.job[], day date, urgent_until timestamptz) returns bigint[]
+language c volatile strict as 'MODULE_PATHNAME', 'meetlink_count_use';
+
 -- Of jobs that the daemon has just claimed, those whose account has budget left, the nearest start first. The
 -- others wait for the next UTC day, and this was no attempt.
 create function meetlink.within_budget(daemon_id bigint, jobs meetlink.job[], at timestamptz default clock_timestamp())
 returns meetlink.job[]
--- The plan is kept from when the table was short, when reading all of it looked cheap.
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off as
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
-#variable_conflict use_column
 declare
-    refused bigint[];
-    today date := meetlink.utc_day(at);
     tomorrow timestamptz := meetlink.next_utc_day(at);
+    refused bigint[] := meetlink.count_use(daemon_id, jobs, meetlink.utc_day(at), tomorrow + interval '2 hours');
 begin
-    if not exists (select from unnest(jobs) j join meetlink.daily_budget b on b.provider = j.provider) then
-        return jobs;
-    end if;
-    with judged as materialized (
-        select j.claim_id, j.owner_id, j.provider,
-               u.used + row_number() over (partition by j.owner_id collate "C", j.provider collate "C" order by j.starts_at, j.session_id collate "C")
-               <= case when j.starts_at < tomorrow + interval '2 hours' then b.all_of_it else b.least_urgent end as granted
-        from unnest(jobs) j
-        join meetlink.daily_budget b on b.provider = j.provider
-        cross join lateral (
-            select coalesce(sum(d.used), 0) as used
-            from meetlink.daily_use d
-            where d.owner_id = j.owner_id and d.provider = j.provider and d.day = today) u
-        where j.owner_id is not null
-    ), counted as (
-        insert into meetlink.daily_use as d (owner_id, provider, day, daemon_id, used)
-        select j.owner_id, j.provider, today, within_budget.daemon_id, count(*)
-        from judged j where j.granted
-        group by 1, 2
-        on conflict (owner_id, provider, day, daemon_id) do update set used = d.used + excluded.used
-    )
-    select array_agg(j.claim_id) into refused from judged j where not j.granted;
-    if refused is null then
+    if cardinality(refused) = 0 then
         return jobs;
     end if;
 

@@ -19,16 +19,17 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout
 set meetlink.settling = 'on' as  -- for the triggers that retire jobs
 $$
 declare
-    held meetlink.job[];
-    lost bigint[];
+    held meetlink.job[] := meetlink.hold_claims(daemon_id, outcomes);
+    all_held boolean := cardinality(held) = jsonb_array_length(outcomes);
+    only_links boolean := all_held and not outcomes @? '$[*] ? (!(@.outcome == "linked"))';
+    lost bigint[] := '{}';
     links jsonb := outcomes;
-    only_links boolean;
-    writes jsonb := '{}';  -- of links that could not be written: verdict, detail, starts_at, ends_at
-    reconnected bigint[];
+    unwritten jsonb := '{}';  -- of links that could not be written: verdict, detail, starts_at, ends_at
+    written bigint[] := '{}';
 begin
-    select h.held, h.lost into held, lost from meetlink.hold_claims(daemon_id, outcomes) h;
-
-    only_links := cardinality(held) = jsonb_array_length(outcomes) and not outcomes @? '$[*] ? (!(@.outcome == "linked"))';
+    if not all_held then
+        lost := meetlink.lost_claims(daemon_id, outcomes);
+    end if;
     if not only_links then
         links := (select jsonb_agg(o) from jsonb_array_elements(outcomes) o
                   where o ->> 'outcome' = 'linked'
@@ -37,27 +38,40 @@ begin
     if links is not null then
         select coalesce(jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail,
                                                                         'starts_at', w.starts_at, 'ends_at', w.ends_at))
-                        filter (where w.verdict <> 'written'), '{}') into writes
+                        filter (where w.verdict <> 'written'), '{}') into unwritten
         from meetlink.write_links(links) w;
+        written := meetlink.record_links(daemon_id, links, unwritten);
     end if;
 
-    if not only_links then
-        reconnected := meetlink.reconnected_meanwhile(outcomes);
+    verdict := 'done';
+    foreach settle.claim_id in array written loop
+        return next;
+    end loop;
+    if cardinality(written) < jsonb_array_length(outcomes) then
+        return query
+            select r.claim_id, r.verdict, r.detail, (unwritten -> r.claim_id::text ->> 'starts_at')::timestamptz,
+                   (unwritten -> r.claim_id::text ->> 'ends_at')::timestamptz
+            from meetlink.record_others(daemon_id, outcomes, written, held, lost, unwritten, meetlink.reconnected_meanwhile(outcomes)) r;
     end if;
-
-    return query
-        select r.claim_id, r.verdict, r.detail, (writes -> r.claim_id::text ->> 'starts_at')::timestamptz,
-               (writes -> r.claim_id::text ->> 'ends_at')::timestamptz
-        from meetlink.record_outcomes(daemon_id, outcomes, held, lost, writes, coalesce(reconnected, '{}')) r;
+    perform meetlink.draw_conclusions(daemon_id, outcomes, held, lost, unwritten, written);
     perform meetlink.tell_readers(outcomes);
 
     -- Nothing but links that were written: readers need not wait for the disk. A crash that forgets them leaves the
     -- claims, which are on disk (meetlink.claim), and whoever rescues those looks for the meetings before it creates any.
-    if only_links and writes = '{}' and current_setting('synchronous_commit') in ('on', 'local') then
+    if only_links and unwritten = '{}' and current_setting('synchronous_commit') in ('on', 'local') then
         perform set_config('synchronous_commit', 'off', true);
     end if;
 end
 $$;
+
+-- Whether a session's time is another than its meeting's (seconds since 1970). One without a time that a meeting can
+-- have, or a meeting whose time is not known, is not moved. The body is parsed already, and inlined.
+create function meetlink.is_moved(starts_at timestamptz, ends_at timestamptz, meeting_starts_at double precision, meeting_ends_at double precision)
+returns boolean
+language sql stable parallel safe
+return coalesce(isfinite(starts_at) and isfinite(ends_at) and starts_at < ends_at
+                and meeting_starts_at is not null and meeting_ends_at is not null
+                and (floor(extract(epoch from starts_at)) <> meeting_starts_at or floor(extract(epoch from ends_at)) <> meeting_ends_at), false);
 
 -- Claims that failed with a connection that is another one now: to wait for a reconnect is not worth storing when
 -- that has happened.
@@ -76,30 +90,18 @@ begin
 end
 $$;
 
--- Locks the jobs of those claims that are still this daemon's, and returns them as they were: a link
--- retires its job before it is recorded. A claim that is in neither list is busy.
-create function meetlink.hold_claims(daemon_id bigint, outcomes jsonb, out held meetlink.job[], out lost bigint[])
+-- Locks the jobs of those claims that are still this daemon's, and returns them as they are. Below SQL
+-- (extension/src/settle.cpp), as meetlink.claim_jobs.
+create function meetlink.hold_claims(daemon_id bigint, outcomes jsonb) returns meetlink.job[]
+language c volatile strict as 'MODULE_PATHNAME', 'meetlink_hold_claims';
+
+-- Claims that are not this daemon's any more. One that is neither held nor lost is busy.
+create function meetlink.lost_claims(daemon_id bigint, outcomes jsonb) returns bigint[]
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as  -- as in meetlink.claim_jobs
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as  -- as in meetlink.claim
 $$
-declare
-    sessions text[];
-    claims bigint[];
 begin
-    -- by arrays, here and below: a join with a table that looks empty may read all of it for each outcome
-    select array_agg(o.session_id), array_agg(o.claim_id) into sessions, claims
-    from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint);
-    held := array(
-        select j
-        from meetlink.job j
-        where j.session_id = any (sessions)
-          and j.claim_id = any (claims) and j.claimed_by = daemon_id
-        for update skip locked);
-    lost := '{}';
-    if cardinality(held) = jsonb_array_length(outcomes) then
-        return;
-    end if;
-    lost := array(
+    return array(
         select o.claim_id
         from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint)
         where not exists (select from meetlink.job j
@@ -108,25 +110,18 @@ begin
 end
 $$;
 
--- The private half: attempts as history, jobs to their next state. `verdicts` says what became of each link that
--- could not be written.
-create function meetlink.record_outcomes(
-    daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
-returns table (claim_id bigint, verdict text, detail text)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
-$$
-declare
-    written bigint[];
-    unwritten jsonb;
-begin
-    written := array(select meetlink.record_links(daemon_id, outcomes, held, verdicts));
-    return query select l, 'done', null::text from unnest(written) l;
-    if cardinality(written) < jsonb_array_length(outcomes) then
-        unwritten := (select jsonb_agg(o) from jsonb_array_elements(outcomes) o where (o ->> 'claim_id')::bigint <> all (written));
-        return query select * from meetlink.record_unwritten(daemon_id, unwritten, held, lost, verdicts, reconnected);
-    end if;
+-- Of links to jobs that are held: those without a verdict were written, so the job is gone and an attempt kept. That
+-- is what nearly all outcomes are, and so it is below SQL, as meetlink.hold_claims. Returns their claim ids.
+create function meetlink.record_links(daemon_id bigint, links jsonb, verdicts jsonb) returns bigint[]
+language c volatile strict as 'MODULE_PATHNAME', 'meetlink_record_links';
 
+-- What follows for others: orphans, the daily budget, what is known of the providers.
+create function meetlink.draw_conclusions(
+    daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, written bigint[])
+returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
     if cardinality(lost) > 0 or outcomes @? '$[*].surplus[*]' or verdicts @? '$.*.verdict ? (@ == "unwanted")' then
         perform meetlink.record_orphans(outcomes, lost, verdicts);
     end if;
@@ -136,54 +131,16 @@ begin
     if outcomes @? '$[*] ? (@.writes == 0)' then
         perform meetlink.offer_unused_budget(outcomes, held);
     end if;
-    if unwritten is not null or exists (select from meetlink.provider_block) then
+    if cardinality(written) < jsonb_array_length(outcomes) or exists (select from meetlink.provider_block) then
         perform meetlink.judge_providers(outcomes, held);
     end if;
 end
 $$;
 
--- Links that were written: what nearly all outcomes are, and so with nothing that the others need.
-create function meetlink.record_links(daemon_id bigint, outcomes jsonb, held meetlink.job[], verdicts jsonb) returns setof bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
-$$
-#variable_conflict use_column
-begin
-    return query
-    with linked as materialized (
-        select o.*, j.owner_id, j.provider, j.attempts, j.flagged_at, j.outcome_unknown as was_unknown, j.starts_at, j.generation
-        from jsonb_to_recordset(outcomes) as o(session_id text, claim_id bigint, outcome text, attempt_ms double precision, external_id text,
-                                               adopted boolean, outcome_unknown boolean, detail text, timings jsonb)
-        join unnest(held) j on j.claim_id = o.claim_id
-        where o.outcome = 'linked' and not verdicts ? o.claim_id::text
-    ), retired as (
-        -- here and not by the trigger on the sessions table, which would do it one by one (meetlink.settling)
-        delete from meetlink.job j
-        where j.session_id = any (array(select l.session_id from linked l))
-          and j.claim_id = any (array(select l.claim_id from linked l))
-    ), unsure as (
-        -- A create whose answer never came may be carried out after this attempt has looked: look once more.
-        insert into meetlink.orphan (session_id, owner_id, provider, starts_at, generation, claim_id, due_at)
-        select l.session_id, l.owner_id, l.provider, l.starts_at, l.generation, l.claim_id, clock_timestamp() + meetlink.quiet_time()
-        from linked l
-        where (l.outcome_unknown or l.was_unknown) and l.owner_id is not null and l.provider is not null
-    )
-    insert into meetlink.attempt (
-        session_id, owner_id, provider, claim_id, attempt, daemon, started_at, outcome, detail, external_id, timings)
-    select l.session_id, l.owner_id, l.provider, l.claim_id, l.attempts,
-           coalesce((select m.name from meetlink.daemon m where m.id = daemon_id), 'unknown'),
-           clock_timestamp() - make_interval(secs => coalesce(l.attempt_ms, 0) / 1000.0),
-           case when l.adopted then 'adopted' else 'linked' end, l.detail, l.external_id,
-           l.timings || jsonb_build_object('attempt_ms', l.attempt_ms,
-                                           'age_ms', round(1000 * extract(epoch from clock_timestamp() - l.flagged_at), 1))
-    from linked l
-    returning claim_id;
-end
-$$;
-
--- The others: attempts that made no link, and links that could not be written.
-create function meetlink.record_unwritten(
-    daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
+-- The outcomes but those written: attempts that made no link, and links that could not be written, as history and as
+-- jobs' next states. `verdicts` says what became of each such link.
+create function meetlink.record_others(
+    daemon_id bigint, outcomes jsonb, written bigint[], held meetlink.job[], lost bigint[], verdicts jsonb, reconnected bigint[])
 returns table (claim_id bigint, verdict text, detail text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as
@@ -222,6 +179,7 @@ begin
             from meetlink.refresh f join meetlink.reason k on k.code = f.last_reason
             where f.owner_id = h.owner_id and f.provider = h.provider
               and k.scope = 'connection' and k.disposition = 'block') dead on true
+        where o.claim_id <> all (written)
     ),
     -- What follows from it: the state, and the time of the next attempt.
     decided as materialized (

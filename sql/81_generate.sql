@@ -52,7 +52,7 @@ begin
     if table_owner <> current_user then  -- the extension's owner has it all, and must keep it
         execute format('grant usage on schema meetlink to %I', table_owner);
         execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block to %I', table_owner);
-        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() to %I', table_owner);
+        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() to %I', table_owner);
     end if;
 end
 $$;
@@ -67,7 +67,7 @@ begin
             execute format('revoke usage on schema meetlink from %I', table_owner);
         end if;
         execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block from %I', table_owner);
-        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() from %I', table_owner);
+        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() from %I', table_owner);
     end if;
 end
 $$;
@@ -243,84 +243,103 @@ begin
         create function meetlink.write_links(links jsonb)
         returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz, ends_at timestamptz)
         language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-        $sql$, names), meetlink.fill($body$
-        declare
-            link jsonb;
-        begin
-            -- Somebody rebuilds or empties the table: everything waits then, this fails soon (meetlink.settle).
-            lock table {sessions} in row exclusive mode;
-            begin
-                return query select * from meetlink.write_links_at_once(links);
-                return;
-            exception
-                -- trouble of the whole database is not one row's
-                when insufficient_resources or system_error or operator_intervention then raise;
-                when others then null;
-            end;
-            for link in select * from jsonb_array_elements(links) loop
-                begin
-                    return query select * from meetlink.write_links_at_once(jsonb_build_array(link));
-                exception
-                    when insufficient_resources or system_error or operator_intervention then raise;
-                    when transaction_rollback or lock_not_available then
-                        claim_id := (link ->> 'claim_id')::bigint; verdict := 'busy'; detail := null;
-                        starts_at := null; ends_at := null;
-                        return next;
-                    when others then
-                        claim_id := (link ->> 'claim_id')::bigint; verdict := 'rejected'; detail := left(sqlerrm, 500);
-                        starts_at := null; ends_at := null;
-                        return next;
-                end;
-            end loop;
-        end
-        $body$, names));
-    execute format('%s as %L', meetlink.fill($sql$
-        create function meetlink.write_links_at_once(links jsonb)
-        returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz, ends_at timestamptz)
-        language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
         -- A plan that was made when the tables were small would read a backlog that comes all at once for each link. The
         -- application's triggers run under this, too, and prefer an index; how often they are planned does not change.
         set enable_seqscan = off set jit = off
         $sql$, names), meetlink.fill($body$
-        #variable_conflict use_column
+        #variable_conflict use_variable
+        declare
+            link jsonb;
+            key {sessions}.{session.id}%type;
+            wanted boolean;
+            kept boolean;
         begin
-            return query
-            with link as materialized (
-                select l.*, meetlink.session_key(l.session_id) as key
-                from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text,
-                                                    starts_at double precision, ends_at double precision)
-                -- no join (see meetlink.hold_claims), and expected to hold for many, so that what follows is hashed
-                where (select j.claim_id = l.claim_id from meetlink.job j where j.session_id = l.session_id)
-            ), locked as materialized (
-                select s.{session.id} as key, s.{session.join_url} is null and {status_is_wanted} as wanted,
-                       {starts_at} as starts_now, {ends_at} as ends_now
-                from {sessions} s
-                where s.{session.id} = any (array(select l.key from link l))  -- see meetlink.hold_claims
-                for no key update skip locked
-            ), compared as materialized (
-                select l.claim_id, l.key, l.join_url, l.external_id, k.wanted, k.starts_now, k.ends_now,
-                       coalesce(k.wanted and isfinite(k.starts_now) and isfinite(k.ends_now) and k.starts_now < k.ends_now
-                                and l.starts_at is not null and l.ends_at is not null
-                                and (floor(extract(epoch from k.starts_now)) <> l.starts_at or floor(extract(epoch from k.ends_now)) <> l.ends_at),
-                                false) as moved
-                from locked k join link l using (key)
-            ), written as (
-                update {sessions} s
-                set {link_columns}
-                from compared l
-                where s.{session.id} = any (array(select l.key from compared l where l.wanted and not l.moved))
-                  and s.{session.id} = l.key
-                returning l.claim_id, s.{session.join_url} is not null as kept
-            )
-            select l.claim_id,
-                   case when w.kept then 'written'
-                        when k.moved then 'moved'
-                        when k.wanted then 'rejected'
-                        when k.key is not null or (select true from {sessions} s where s.{session.id} = l.key limit 1) is null then 'unwanted'
-                        else 'busy' end,
-                   case when k.wanted and w.kept is not true and not k.moved then 'a trigger of the table discarded the link' end,
-                   case when k.moved then k.starts_now end, case when k.moved then k.ends_now end
-            from link l left join compared k using (claim_id) left join written w using (claim_id);
+            if jsonb_array_length(links) > 1 then
+                -- Somebody rebuilds or empties the table: everything waits then, this fails soon (meetlink.settle).
+                lock table {sessions} in row exclusive mode;
+                begin
+                    return query
+                    with link as materialized (
+                        select l.*, meetlink.session_key(l.session_id) as key
+                        from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text,
+                                                            starts_at double precision, ends_at double precision)
+                        -- no join (see meetlink.unblock), and expected to hold for many, so that what follows is hashed
+                        where (select j.claim_id = l.claim_id from meetlink.job j where j.session_id = l.session_id)
+                    ), locked as materialized (
+                        select s.{session.id} as key, s.{session.join_url} is null and {status_is_wanted} as wanted,
+                               {starts_at} as starts_now, {ends_at} as ends_now
+                        from {sessions} s
+                        where s.{session.id} = any (array(select l.key from link l))  -- see meetlink.unblock
+                        for no key update skip locked
+                    ), compared as materialized (
+                        select l.claim_id, l.key, l.join_url, l.external_id, k.wanted, k.starts_now, k.ends_now,
+                               k.wanted and meetlink.is_moved(k.starts_now, k.ends_now, l.starts_at, l.ends_at) as moved
+                        from locked k join link l using (key)
+                    ), written as (
+                        update {sessions} s
+                        set {link_columns}
+                        from compared l
+                        where s.{session.id} = any (array(select l.key from compared l where l.wanted and not l.moved))
+                          and s.{session.id} = l.key
+                        returning l.claim_id, s.{session.join_url} is not null as kept
+                    )
+                    select l.claim_id,
+                           case when w.kept then 'written'
+                                when k.moved then 'moved'
+                                when k.wanted then 'rejected'
+                                when k.key is not null or (select true from {sessions} s where s.{session.id} = l.key limit 1) is null then 'unwanted'
+                                else 'busy' end,
+                           case when k.wanted and w.kept is not true and not k.moved then 'a trigger of the table discarded the link' end,
+                           case when k.moved then k.starts_now end, case when k.moved then k.ends_now end
+                    from link l left join compared k using (claim_id) left join written w using (claim_id);
+                    return;
+                exception
+                    -- trouble of the whole database is not one row's
+                    when insufficient_resources or system_error or operator_intervention then raise;
+                    when others then null;
+                end;
+            end if;
+
+            -- One by one: to start these statements takes a fraction of what the one above needs.
+            for i in 0 .. jsonb_array_length(links) - 1 loop
+                link := links -> i;
+                claim_id := (link ->> 'claim_id')::bigint;
+                detail := null;
+                begin
+                    key := meetlink.session_key(link ->> 'session_id');
+                    continue when (select j.claim_id from meetlink.job j where j.session_id = link ->> 'session_id') is distinct from claim_id;
+                    select s.{session.join_url} is null and {status_is_wanted}, {starts_at}, {ends_at}
+                    into wanted, starts_at, ends_at
+                    from {sessions} s where s.{session.id} = key for no key update skip locked;
+                    if not found then
+                        verdict := case when exists (select from {sessions} s where s.{session.id} = key) then 'busy' else 'unwanted' end;
+                    elsif wanted is not true then
+                        verdict := 'unwanted';
+                    elsif meetlink.is_moved(starts_at, ends_at, (link ->> 'starts_at')::double precision, (link ->> 'ends_at')::double precision) then
+                        verdict := 'moved';
+                    else
+                        update {sessions} s
+                        set {link_columns}
+                        from (select link ->> 'join_url' as join_url, link ->> 'external_id' as external_id) l
+                        where s.{session.id} = key
+                        returning s.{session.join_url} is not null into kept;
+                        verdict := case when kept then 'written' else 'rejected' end;
+                        detail := case when kept then null else 'a trigger of the table discarded the link' end;
+                    end if;
+                exception
+                    when insufficient_resources or system_error or operator_intervention then raise;
+                    when transaction_rollback or lock_not_available then
+                        verdict := 'busy';
+                    when others then
+                        verdict := 'rejected';
+                        detail := left(sqlerrm, 500);
+                end;
+                if verdict <> 'moved' then
+                    starts_at := null;
+                    ends_at := null;
+                end if;
+                return next;
+            end loop;
         end
         $body$, names));
 
@@ -361,13 +380,12 @@ begin
         $body$, names));
 
     foreach signature in array array[
-        'write_links(jsonb)', 'write_links_at_once(jsonb)', 'write_tokens(text, text, text, text, text, text, timestamptz)',
+        'write_links(jsonb)', 'write_tokens(text, text, text, text, text, text, timestamptz)',
         'mark_disconnected(text, text, text, text)'] loop
         execute format('alter function meetlink.%s owner to %s', signature, names ->> 'table_owner');
         execute format('revoke all on function meetlink.%s from public', signature);
         execute format('grant execute on function meetlink.%s to meetlink_sidecar', signature);
     end loop;
-    revoke execute on function meetlink.write_links_at_once(jsonb) from meetlink_sidecar;
 end
 $$;
 
@@ -442,7 +460,7 @@ $$
 begin
     drop view if exists meetlink.outlook, meetlink.stuck_sessions, meetlink.connection_health, meetlink.refresh_candidate, meetlink.drift,
         meetlink.unlinked, meetlink.unseen, meetlink.connection, meetlink.session;
-    drop function if exists meetlink.write_links(jsonb), meetlink.write_links_at_once(jsonb),
+    drop function if exists meetlink.write_links(jsonb),
         meetlink.write_tokens(text, text, text, text, text, text, timestamptz),
         meetlink.mark_disconnected(text, text, text, text), meetlink.session_key(text), meetlink.owner_key(text);
 end

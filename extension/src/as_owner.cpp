@@ -8,11 +8,6 @@
  */
 #include "as_owner.hpp"
 
-extern "C"
-{
-#include "utils/snapmgr.h"
-}
-
 static constexpr int max_arguments = 8;
 
 Oid

@@ -15,15 +15,58 @@ OwnsRelation(Oid relation, Oid role)
 #endif
 }
 
-/* 16 added onlySummarizing (commit 19d8e230) */
-inline List *
-InsertIndexTuplesSpeculatively(ResultRelInfo *target, TupleTableSlot *slot, EState *estate,
-							   bool *conflict)
+/*
+ * Index entries of a row that is new. With `conflict` a key that is there already does no more than set it.
+ * 16 added onlySummarizing (commit 19d8e230).
+ */
+inline void
+InsertIndexTuples(ResultRelInfo *target, TupleTableSlot *slot, EState *estate, bool *conflict)
 {
+	const bool speculative = conflict != nullptr;
+
 #if PG_VERSION_NUM >= 160000
-	return ExecInsertIndexTuples(target, slot, estate, false, true, conflict, NIL, false);
+	ExecInsertIndexTuples(target, slot, estate, false, speculative, conflict, NIL, false);
 #else
-	return ExecInsertIndexTuples(target, slot, estate, false, true, conflict, NIL);
+	ExecInsertIndexTuples(target, slot, estate, false, speculative, conflict, NIL);
+#endif
+}
+
+/*
+ * A row in the place of the version at `tid`, and its index entries. 16 tells which indexes need one (19d8e230).
+ */
+inline TM_Result
+UpdateTuple(ResultRelInfo *target, TupleTableSlot *slot, EState *estate, ItemPointer tid, bool wait)
+{
+	TM_FailureData failure;
+	LockTupleMode mode;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes entries = TU_None;
+#else
+	bool entries = false;
+#endif
+	const TM_Result result =
+		table_tuple_update(target->ri_RelationDesc, tid, slot, GetCurrentCommandId(true),
+						   GetActiveSnapshot(), InvalidSnapshot, wait, &failure, &mode, &entries);
+
+#if PG_VERSION_NUM >= 160000
+	if (result == TM_Ok && entries != TU_None)
+		ExecInsertIndexTuples(target, slot, estate, true, false, nullptr, NIL,
+							  entries == TU_Summarizing);
+#else
+	if (result == TM_Ok && entries)
+		ExecInsertIndexTuples(target, slot, estate, true, false, nullptr, NIL);
+#endif
+	return result;
+}
+
+/* 18 added instrument */
+inline IndexScanDesc
+BeginIndexScan(Relation table, Relation index, Snapshot snapshot, int keys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, nullptr, keys, 0);
+#else
+	return index_beginscan(table, index, snapshot, keys, 0);
 #endif
 }
 

@@ -99,7 +99,9 @@ $world->sql("update sessions set status = 'CANCELLED' where id = '$session'");
 $standin->admin(DELETE => 'meetings/google/' . $tutor{google_meet}->account . "/$meeting->{id}");
 $standin->release($hold);
 settles($session, 0, 'deleted by a person');
-is($world->sql("select outcome from meetlink.attempt where session_id = '$session' order by id desc limit 1"), 'cancelled', 'which is as good');
+# lost: the renewal of the lease was faster than the answer, so that the meeting was searched for, and not found
+like($world->sql("select outcome from meetlink.attempt where session_id = '$session' order by id desc limit 1"),
+	qr/^(?:cancelled|lost)$/, 'which is as good');
 
 # --- wanted again before anybody has cancelled: the same meeting is adopted
 for my $provider (sort keys %tutor)

@@ -1,16 +1,27 @@
 -- The job table and its neighbours: what C++ relies on, and which states cannot be written.
 select no_plan();
 
--- extension/src/job_table.cpp, enum JobColumn: fills these by position, and knows no other
-select is((select array_agg(attname::text order by attnum) from pg_attribute
-           where attrelid = 'meetlink.job'::regclass and attnum between 1 and 11),
-    '{session_id,owner_id,provider,starts_at,ends_at,state,flagged_at,due_at,attempts,generation,outcome_unknown}'::text[],
-    'the first columns are those that the flag fills, in its order');
-select is((select array_agg(format_type(atttypid, atttypmod) order by attnum) from pg_attribute
-           where attrelid = 'meetlink.job'::regclass and attnum between 1 and 11),
-    array['text', 'text', 'text', 'timestamp with time zone', 'timestamp with time zone', 'text',
-          'timestamp with time zone', 'timestamp with time zone', 'integer', 'integer', 'boolean'],
-    'with the types that it writes');
+-- extension/src/job_table.hpp, enum JobColumn: read and written by position; the flag fills the first eleven
+select is((select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum) from pg_attribute
+           where attrelid = 'meetlink.job'::regclass and attnum between 1 and 14),
+    array['session_id text', 'owner_id text', 'provider text', 'starts_at timestamp with time zone', 'ends_at timestamp with time zone', 'state text',
+          'flagged_at timestamp with time zone', 'due_at timestamp with time zone', 'attempts integer', 'generation integer', 'outcome_unknown boolean',
+          'claim_id bigint', 'claimed_by bigint', 'lease_until timestamp with time zone'],
+    'the first columns are those that C++ knows, in its order, with its types');
+-- extension/src/settle.cpp, enum AttemptColumn: it gives every value
+select is((select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum) from pg_attribute
+           where attrelid = 'meetlink.attempt'::regclass and attnum > 0),
+    array['id bigint', 'session_id text', 'owner_id text', 'provider text', 'claim_id bigint', 'attempt integer', 'daemon text',
+          'started_at timestamp with time zone', 'finished_at timestamp with time zone', 'outcome text', 'stage text', 'reason text', 'http_status integer',
+          'provider_code text', 'detail text', 'external_id text', 'next_at timestamp with time zone', 'timings jsonb'],
+    'so are those of attempts, all of them');
+select is((select attname::text from pg_attribute where attrelid = 'meetlink.daemon'::regclass and attnum = 2), 'name', 'and a daemon''s name is its second column');
+select is_empty($$select tgrelid::regclass, tgname from pg_trigger
+                  where tgrelid in ('meetlink.attempt'::regclass, 'meetlink.daily_use'::regclass) and not tgisinternal
+                  union all
+                  select tgrelid::regclass, tgname from pg_trigger
+                  where tgrelid = 'meetlink.job'::regclass and not tgisinternal and (tgname <> 'suspect' or tgtype & 16 <> 0)  -- UPDATE$$,
+    'no trigger but the one that settling keeps from firing, since C++ fires none');
 select is_empty($$select attname from pg_attribute
                   where attrelid = 'meetlink.job'::regclass and attnum > 11 and (attnotnull or attgenerated <> '' or attisdropped)$$,
     'every later column may be null, since the flag runs no defaults');

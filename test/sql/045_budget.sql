@@ -20,6 +20,14 @@ $$ select string_agg(verdict, ' ') from meetlink.settle(daemon, to_jsonb(outcome
 create function states() returns text language sql as
 $$ select string_agg(what || ' ' || n, ', ' order by what) from (select concat_ws(' ', provider, state, reason) as what, count(*) as n from meetlink.job group by 1) t $$;
 
+-- extension/src/budget.cpp reads and writes by position
+select is((select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum) from pg_attribute
+           where attrelid = 'meetlink.daily_use'::regclass and attnum > 0),
+    array['owner_id text', 'provider text', 'day date', 'daemon_id bigint', 'used integer'], 'the columns of daily_use are those that C++ knows, in its order');
+select is((select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum) from pg_attribute
+           where attrelid = 'meetlink.daily_budget'::regclass and attnum > 0),
+    array['provider text', 'all_of_it integer', 'least_urgent integer'], 'and so are those of daily_budget');
+
 -- times
 select is(meetlink.next_utc_day('2026-11-22 23:59:59.9+00'), '2026-11-23 00:00+00'::timestamptz, 'the next UTC day begins at 00:00 UTC');
 set timezone = 'Pacific/Auckland';

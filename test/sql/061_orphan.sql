@@ -2,6 +2,10 @@
 \ir ../fixture/app_schema.sql
 \ir ../fixture/people.sql
 select no_plan();
+
+select is((select array_agg(attname::text order by attnum) from pg_attribute where attrelid = 'meetlink.orphan'::regclass and attnum between 1 and 13),
+    '{id,session_id,owner_id,provider,starts_at,generation,claim_id,external_id,found_at,due_at,attempts,fence,lease_until}'::text[],
+    'the columns are those that C++ knows, in its order (extension/src/orphan_table.hpp)');
 select meetlink.attach() \g /dev/null
 select daemon_id as daemon from meetlink.register_daemon('d', '0.1') \gset
 select fixture.connect(fixture.ada()) \g /dev/null

@@ -31,15 +31,15 @@ select is_empty($$
     select p.oid::regprocedure, p.proconfig from pg_proc p
     where (p.pronamespace = 'meetlink'::regnamespace or p.proname = 'retry_meeting_link')
       and p.prolang <> (select oid from pg_language where lanname = 'c')
-      and p.proname not in ('session_key', 'owner_key', 'over_at', 'utc_day', 'next_utc_day')  -- SQL-standard bodies, parsed already and inlined
+      and p.proname not in ('session_key', 'owner_key', 'over_at', 'utc_day', 'next_utc_day', 'is_moved')  -- SQL-standard bodies, parsed already and inlined
       and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)
     $$, 'every function locks its search_path');
-select is((select count(*) from pg_proc where proname in ('session_key', 'owner_key', 'over_at', 'utc_day', 'next_utc_day') and prosqlbody is not null and not prosecdef), 5::bigint,
-    'but the five that are parsed once, run as the caller');
+select is((select count(*) from pg_proc where proname in ('session_key', 'owner_key', 'over_at', 'utc_day', 'next_utc_day', 'is_moved') and prosqlbody is not null and not prosecdef), 6::bigint,
+    'but the six that are parsed once, run as the caller');
 select is_empty($$
     select oid::regprocedure from pg_proc p
     where p.pronamespace = 'meetlink'::regnamespace and p.prosecdef and p.proowner <> 'postgres'::regrole
-      and p.proname not in ('write_links', 'write_links_at_once', 'write_tokens', 'mark_disconnected')
+      and p.proname not in ('write_links', 'write_tokens', 'mark_disconnected')
     $$, 'with the rights of the tables'' owner runs only what writes to them');
 
 -- generated objects belong to the tables' owner and to no extension
