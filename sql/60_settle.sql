@@ -36,10 +36,7 @@ begin
                     and exists (select from unnest(held) j where j.claim_id = (o ->> 'claim_id')::bigint));
     end if;
     if links is not null then
-        select coalesce(jsonb_object_agg(w.claim_id, jsonb_build_object('verdict', w.verdict, 'detail', w.detail,
-                                                                        'starts_at', w.starts_at, 'ends_at', w.ends_at))
-                        filter (where w.verdict <> 'written'), '{}') into unwritten
-        from meetlink.write_links(links) w;
+        unwritten := meetlink.write_links(links);
         written := meetlink.record_links(daemon_id, links, unwritten);
     end if;
 
@@ -53,8 +50,13 @@ begin
                    (unwritten -> r.claim_id::text ->> 'ends_at')::timestamptz
             from meetlink.record_others(daemon_id, outcomes, written, held, lost, unwritten, meetlink.reconnected_meanwhile(outcomes)) r;
     end if;
-    perform meetlink.draw_conclusions(daemon_id, outcomes, held, lost, unwritten, written);
-    perform meetlink.tell_readers(outcomes);
+    if not only_links or unwritten <> '{}' or outcomes @? '$[*] ? (@.writes != 1 || exists(@.surplus[*]))'
+       or meetlink.has_rows('meetlink.provider_block') then
+        perform meetlink.draw_conclusions(daemon_id, outcomes, held, lost, unwritten, written);
+    end if;
+    if meetlink.has_rows('meetlink.readers') then
+        perform meetlink.tell_readers(outcomes);
+    end if;
 
     -- Nothing but links that were written: readers need not wait for the disk. A crash that forgets them leaves the
     -- claims, which are on disk (meetlink.claim), and whoever rescues those looks for the meetings before it creates any.
@@ -95,6 +97,15 @@ $$;
 create function meetlink.hold_claims(daemon_id bigint, outcomes jsonb) returns meetlink.job[]
 language c volatile strict as 'MODULE_PATHNAME', 'meetlink_hold_claims';
 
+-- Whether one of meetlink's tables has any row, for what is nearly always empty: a statement takes ten times as long
+-- to find that out.
+create function meetlink.has_rows(relation regclass) returns boolean
+language c stable strict as 'MODULE_PATHNAME', 'meetlink_has_rows';
+
+-- The claim of a session's job; null if there is none. For the tables' owner, who writes the link.
+create function meetlink.claim_of(session_id text) returns bigint
+language c stable strict as 'MODULE_PATHNAME', 'meetlink_claim_of';
+
 -- Claims that are not this daemon's any more. One that is neither held nor lost is busy.
 create function meetlink.lost_claims(daemon_id bigint, outcomes jsonb) returns bigint[]
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -115,7 +126,8 @@ $$;
 create function meetlink.record_links(daemon_id bigint, links jsonb, verdicts jsonb) returns bigint[]
 language c volatile strict as 'MODULE_PATHNAME', 'meetlink_record_links';
 
--- What follows for others: orphans, the daily budget, what is known of the providers.
+-- What follows for others: orphans, the daily budget, what is known of the providers. Nothing, when all are links that
+-- were written with one request each and no provider is blocked.
 create function meetlink.draw_conclusions(
     daemon_id bigint, outcomes jsonb, held meetlink.job[], lost bigint[], verdicts jsonb, written bigint[])
 returns void

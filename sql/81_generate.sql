@@ -52,7 +52,7 @@ begin
     if table_owner <> current_user then  -- the extension's owner has it all, and must keep it
         execute format('grant usage on schema meetlink to %I', table_owner);
         execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block to %I', table_owner);
-        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() to %I', table_owner);
+        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.claim_of(text), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() to %I', table_owner);
     end if;
 end
 $$;
@@ -67,7 +67,7 @@ begin
             execute format('revoke usage on schema meetlink from %I', table_owner);
         end if;
         execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block from %I', table_owner);
-        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() from %I', table_owner);
+        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.claim_of(text), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() from %I', table_owner);
     end if;
 end
 $$;
@@ -239,9 +239,9 @@ begin
     -- for a row. The application's triggers and constraints may refuse a link: then row by row, so that
     -- one refusal stays one row's trouble. A session that has another time than its meeting is left, and told
     -- with its time (moved): a link without starts_at and ends_at is written all the same.
+    -- Returns an object with the claim ids of those that were not written, and of each verdict, detail, starts_at, ends_at.
     execute format('%s as %L', meetlink.fill($sql$
-        create function meetlink.write_links(links jsonb)
-        returns table (claim_id bigint, verdict text, detail text, starts_at timestamptz, ends_at timestamptz)
+        create function meetlink.write_links(links jsonb) returns jsonb
         language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
         -- A plan that was made when the tables were small would read a backlog that comes all at once for each link. The
         -- application's triggers run under this, too, and prefer an index; how often they are planned does not change.
@@ -249,22 +249,25 @@ begin
         $sql$, names), meetlink.fill($body$
         #variable_conflict use_variable
         declare
+            unwritten jsonb := '{}';
             link jsonb;
             key {sessions}.{session.id}%type;
             wanted boolean;
+            starts_now timestamptz;
+            ends_now timestamptz;
             kept boolean;
+            verdict text;
+            detail text;
         begin
             if jsonb_array_length(links) > 1 then
                 -- Somebody rebuilds or empties the table: everything waits then, this fails soon (meetlink.settle).
                 lock table {sessions} in row exclusive mode;
                 begin
-                    return query
                     with link as materialized (
                         select l.*, meetlink.session_key(l.session_id) as key
                         from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text,
                                                             starts_at double precision, ends_at double precision)
-                        -- no join (see meetlink.unblock), and expected to hold for many, so that what follows is hashed
-                        where (select j.claim_id = l.claim_id from meetlink.job j where j.session_id = l.session_id)
+                        where meetlink.claim_of(l.session_id) = l.claim_id
                     ), locked as materialized (
                         select s.{session.id} as key, s.{session.join_url} is null and {status_is_wanted} as wanted,
                                {starts_at} as starts_now, {ends_at} as ends_now
@@ -283,16 +286,18 @@ begin
                           and s.{session.id} = l.key
                         returning l.claim_id, s.{session.join_url} is not null as kept
                     )
-                    select l.claim_id,
-                           case when w.kept then 'written'
-                                when k.moved then 'moved'
-                                when k.wanted then 'rejected'
-                                when k.key is not null or (select true from {sessions} s where s.{session.id} = l.key limit 1) is null then 'unwanted'
-                                else 'busy' end,
-                           case when k.wanted and w.kept is not true and not k.moved then 'a trigger of the table discarded the link' end,
-                           case when k.moved then k.starts_now end, case when k.moved then k.ends_now end
-                    from link l left join compared k using (claim_id) left join written w using (claim_id);
-                    return;
+                    select coalesce(jsonb_object_agg(l.claim_id, jsonb_build_object(
+                        'verdict', case when k.moved then 'moved'
+                                        when k.wanted then 'rejected'
+                                        when k.key is not null or (select true from {sessions} s where s.{session.id} = l.key limit 1) is null
+                                          then 'unwanted'
+                                        else 'busy' end,
+                        'detail', case when k.wanted and not k.moved then 'a trigger of the table discarded the link' end,
+                        'starts_at', case when k.moved then k.starts_now end, 'ends_at', case when k.moved then k.ends_now end)), '{}')
+                    into unwritten
+                    from link l left join compared k using (claim_id)
+                    where not exists (select from written w where w.claim_id = l.claim_id and w.kept);
+                    return unwritten;
                 exception
                     -- trouble of the whole database is not one row's
                     when insufficient_resources or system_error or operator_intervention then raise;
@@ -303,19 +308,18 @@ begin
             -- One by one: to start these statements takes a fraction of what the one above needs.
             for i in 0 .. jsonb_array_length(links) - 1 loop
                 link := links -> i;
-                claim_id := (link ->> 'claim_id')::bigint;
-                detail := null;
+                verdict := null;
                 begin
                     key := meetlink.session_key(link ->> 'session_id');
-                    continue when (select j.claim_id from meetlink.job j where j.session_id = link ->> 'session_id') is distinct from claim_id;
+                    continue when meetlink.claim_of(link ->> 'session_id') is distinct from (link ->> 'claim_id')::bigint;
                     select s.{session.join_url} is null and {status_is_wanted}, {starts_at}, {ends_at}
-                    into wanted, starts_at, ends_at
+                    into wanted, starts_now, ends_now
                     from {sessions} s where s.{session.id} = key for no key update skip locked;
                     if not found then
                         verdict := case when exists (select from {sessions} s where s.{session.id} = key) then 'busy' else 'unwanted' end;
                     elsif wanted is not true then
                         verdict := 'unwanted';
-                    elsif meetlink.is_moved(starts_at, ends_at, (link ->> 'starts_at')::double precision, (link ->> 'ends_at')::double precision) then
+                    elsif meetlink.is_moved(starts_now, ends_now, (link ->> 'starts_at')::double precision, (link ->> 'ends_at')::double precision) then
                         verdict := 'moved';
                     else
                         update {sessions} s
@@ -323,8 +327,10 @@ begin
                         from (select link ->> 'join_url' as join_url, link ->> 'external_id' as external_id) l
                         where s.{session.id} = key
                         returning s.{session.join_url} is not null into kept;
-                        verdict := case when kept then 'written' else 'rejected' end;
-                        detail := case when kept then null else 'a trigger of the table discarded the link' end;
+                        if kept is not true then
+                            verdict := 'rejected';
+                            detail := 'a trigger of the table discarded the link';
+                        end if;
                     end if;
                 exception
                     when insufficient_resources or system_error or operator_intervention then raise;
@@ -334,12 +340,14 @@ begin
                         verdict := 'rejected';
                         detail := left(sqlerrm, 500);
                 end;
-                if verdict <> 'moved' then
-                    starts_at := null;
-                    ends_at := null;
+                if verdict is not null then
+                    unwritten := unwritten || jsonb_build_object(link ->> 'claim_id', jsonb_build_object(
+                        'verdict', verdict, 'detail', case when verdict = 'rejected' then detail end,
+                        'starts_at', case when verdict = 'moved' then starts_now end,
+                        'ends_at', case when verdict = 'moved' then ends_now end));
                 end if;
-                return next;
             end loop;
+            return unwritten;
         end
         $body$, names));
 

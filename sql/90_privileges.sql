@@ -30,7 +30,7 @@ grant execute on function
     meetlink.refreshes_due(integer, interval, jsonb),
     meetlink.settle(bigint, jsonb),
     meetlink.hold_claims(bigint, jsonb), meetlink.lost_claims(bigint, jsonb), meetlink.reconnected_meanwhile(jsonb),
-    meetlink.record_links(bigint, jsonb, jsonb),
+    meetlink.record_links(bigint, jsonb, jsonb), meetlink.has_rows(regclass),
     meetlink.record_others(bigint, jsonb, bigint[], meetlink.job[], bigint[], jsonb, bigint[]),
     meetlink.draw_conclusions(bigint, jsonb, meetlink.job[], bigint[], jsonb, bigint[]),
     meetlink.tell_readers(jsonb), meetlink.expect_readers(interval),

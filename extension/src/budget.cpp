@@ -196,44 +196,43 @@ Granted(std::span<const BudgetedJob> jobs, int64 used, const Day &day)
 	return granted;
 }
 
-/* Counts as many of an account's jobs as its budget allows; how many. */
-static int
-Count(std::span<const BudgetedJob> jobs, const Day &day, int64 daemon_id)
+/* As it is now, also what somebody else who uses this daemon's name has counted meanwhile. */
+static RowsByIndex
+BeginUses()
 {
-	for (;;)
-	{
-		bool found;
-		int own_use = 0;
-		ItemPointerData own_row;
-		bool counted;
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	return BeginRows(daily_use.relation, "daily_use_key", 3);
+}
 
-		/* somebody else who uses this daemon's name may have counted meanwhile */
-		CommandCounterIncrement();
-		PushActiveSnapshot(GetLatestSnapshot());
+static void
+EndUses(RowsByIndex *uses)
+{
+	EndRows(uses);
+	PopActiveSnapshot();
+}
 
-		RowsByIndex uses = BeginRows(daily_use.relation, "daily_use_key", 3);
-		const int64 used = UsedBy(&uses, jobs[0], day, daemon_id, &found, &own_use, &own_row);
-		const int granted = Granted(jobs, used, day);
+/* Counts as many of an account's jobs as its budget allows. False: somebody else counted at the same moment. */
+static bool
+TryCount(RowsByIndex *uses, std::span<const BudgetedJob> jobs, const Day &day, int64 daemon_id,
+		 int *granted)
+{
+	bool found;
+	int own_use = 0;
+	ItemPointerData own_row;
+	const int64 used = UsedBy(uses, jobs[0], day, daemon_id, &found, &own_use, &own_row);
 
-		EndRows(&uses);
-		BeginRow(&daily_use);
-		SetText(&daily_use, use_owner_id, jobs[0].owner_id);
-		SetText(&daily_use, use_provider, jobs[0].budget->provider);
-		SetValue(&daily_use, use_day, DateADTGetDatum(day.date));
-		SetValue(&daily_use, use_daemon_id, Int64GetDatum(daemon_id));
-		SetValue(&daily_use, use_used, Int32GetDatum(own_use + granted));
-		EndRow(&daily_use);
-		if (granted == 0)
-			counted = true;
-		else if (found)
-			counted = Update(&daily_use, &own_row, true) == TM_Ok;
-		else
-			counted = InsertUnlessThere(&daily_use);
-		PopActiveSnapshot();
-		if (counted)
-			return granted;
-		CHECK_FOR_INTERRUPTS();
-	}
+	*granted = Granted(jobs, used, day);
+	if (*granted == 0)
+		return true;
+	BeginRow(&daily_use);
+	SetText(&daily_use, use_owner_id, jobs[0].owner_id);
+	SetText(&daily_use, use_provider, jobs[0].budget->provider);
+	SetValue(&daily_use, use_day, DateADTGetDatum(day.date));
+	SetValue(&daily_use, use_daemon_id, Int64GetDatum(daemon_id));
+	SetValue(&daily_use, use_used, Int32GetDatum(own_use + *granted));
+	EndRow(&daily_use);
+	return found ? Update(&daily_use, &own_row, true) == TM_Ok : InsertUnlessThere(&daily_use);
 }
 
 Datum
@@ -261,15 +260,26 @@ meetlink_count_use(PG_FUNCTION_ARGS)
 	qsort(jobs, count, sizeof(BudgetedJob), CompareJobs);
 
 	MustOpen(&daily_use);
+
+	RowsByIndex uses = BeginUses();
+
 	for (int first = 0, end; first < count; first = end)
 	{
+		int granted;
+
 		for (end = first + 1; end < count && CompareAccounts(jobs[first], jobs[end]) == 0;)
 			end++;
-		for (int i = first + Count({&jobs[first], (size_t) (end - first)}, day, daemon_id); i < end;
-			 i++)
+		while (!TryCount(&uses, {&jobs[first], (size_t) (end - first)}, day, daemon_id, &granted))
+		{
+			CHECK_FOR_INTERRUPTS();
+			EndUses(&uses);
+			uses = BeginUses();
+		}
+		for (int i = first + granted; i < end; i++)
 			refused = accumArrayResult(refused, Int64GetDatum(jobs[i].claim_id), false, INT8OID,
 									   CurrentMemoryContext);
 	}
+	EndUses(&uses);
 	LetGo(&daily_use);
 	PG_RETURN_DATUM(makeArrayResult(refused, CurrentMemoryContext));
 }

@@ -1,6 +1,6 @@
 /*
  * settle.cpp
- *	  meetlink.hold_claims() and meetlink.record_links(): what nearly every batch of outcomes needs (sql/60_settle.sql).
+ *	  meetlink.hold_claims(), claim_of() and record_links(): what nearly every batch of outcomes needs (sql/60_settle.sql).
  */
 #include "postgres.hpp"
 
@@ -18,6 +18,12 @@ extern "C"
 
 	PG_FUNCTION_INFO_V1(meetlink_hold_claims);
 	extern PGDLLEXPORT Datum meetlink_hold_claims(PG_FUNCTION_ARGS);
+
+	PG_FUNCTION_INFO_V1(meetlink_claim_of);
+	extern PGDLLEXPORT Datum meetlink_claim_of(PG_FUNCTION_ARGS);
+
+	PG_FUNCTION_INFO_V1(meetlink_has_rows);
+	extern PGDLLEXPORT Datum meetlink_has_rows(PG_FUNCTION_ARGS);
 
 	PG_FUNCTION_INFO_V1(meetlink_record_links);
 	extern PGDLLEXPORT Datum meetlink_record_links(PG_FUNCTION_ARGS);
@@ -82,7 +88,7 @@ meetlink_hold_claims(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("meetlink.hold_claims()");
 
-	Relation table = OpenTable("job", job_columns);
+	Relation table = OpenTable("job", job_columns, RowExclusiveLock);
 	ArrayBuildState *held =
 		initArrayResult(RelationGetDescr(table)->tdtypeid, CurrentMemoryContext, false);
 	RowsByIndex jobs = BeginRows(table, "job_session", 1);
@@ -104,6 +110,47 @@ meetlink_hold_claims(PG_FUNCTION_ARGS)
 	EndRows(&jobs);
 	table_close(table, NoLock);
 	PG_RETURN_DATUM(makeArrayResult(held, CurrentMemoryContext));
+}
+
+Datum
+meetlink_claim_of(PG_FUNCTION_ARGS)
+{
+	Relation table = OpenTable("job", job_columns, AccessShareLock);
+	RowsByIndex jobs = BeginRows(table, "job_session", 1);
+	ScanKeyData key = TextKey(1, PG_GETARG_DATUM(0));
+	Datum claim_id;
+
+	Find(&jobs, {&key, 1});
+
+	const bool claimed = Next(&jobs) && GetValue(jobs.row, job_claim_id, &claim_id);
+	const int64 found = claimed ? DatumGetInt64(claim_id) : 0;
+
+	EndRows(&jobs);
+	table_close(table, NoLock);
+	if (!claimed)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(found);
+}
+
+Datum
+meetlink_has_rows(PG_FUNCTION_ARGS)
+{
+	Relation table = table_open(PG_GETARG_OID(0), AccessShareLock);
+
+	if (table->rd_rel->relkind != RELKIND_RELATION ||
+		RelationGetNamespace(table) != get_namespace_oid("meetlink", false))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table \"%s\" is not one of meetlink's", RelationGetRelationName(table))));
+
+	TupleTableSlot *row = table_slot_create(table, nullptr);
+	TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, nullptr);
+	const bool found = table_scan_getnextslot(scan, ForwardScanDirection, row);
+
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(row);
+	table_close(table, NoLock);
+	PG_RETURN_BOOL(found);
 }
 
 static Datum
@@ -273,7 +320,7 @@ meetlink_record_links(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("meetlink.record_links()");
 
-	Relation table = OpenTable("job", job_columns);
+	Relation table = OpenTable("job", job_columns, RowExclusiveLock);
 	RowsByIndex jobs = BeginRows(table, "job_session", 1);
 
 	MustOpen(&attempts);

@@ -239,10 +239,10 @@ MustOpen(TableTarget *target)
 }
 
 Relation
-OpenTable(const char *name, int least_columns)
+OpenTable(const char *name, int least_columns, LOCKMODE lock)
 {
 	Oid table = FindRelation(name);
-	Relation relation = OidIsValid(table) ? try_table_open(table, RowExclusiveLock) : nullptr;
+	Relation relation = OidIsValid(table) ? try_table_open(table, lock) : nullptr;
 
 	if (relation == nullptr || RelationGetDescr(relation)->natts < least_columns)
 		RefuseVersion(name);

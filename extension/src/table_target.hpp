@@ -58,7 +58,7 @@ extern bool InsertUnlessThere(TableTarget *target);
 extern TM_Result Update(TableTarget *target, ItemPointer tid, bool wait);
 
 /* The table without its indexes, for what needs no entry in them; as MustOpen(). */
-extern Relation OpenTable(const char *name, int least_columns);
+extern Relation OpenTable(const char *name, int least_columns, LOCKMODE lock);
 /* Locks the newest version of a row and puts it into `locked`. False: somebody else has it locked, or it is gone. */
 extern bool TryLock(Relation table, ItemPointer tid, TupleTableSlot *locked);
 /* Waits for whoever else has it locked. False: it is not there any more. */

@@ -283,4 +283,15 @@ reset role;
 select is((select array_agg(distinct what || ' ' || as_role order by what || ' ' || as_role) from public.audit),
     '{"sessions settle_owner","tutor_video_provider_connections settle_owner"}'::text[], 'an audit trigger sees the tables'' owner');
 
+
+-- what is asked before anything that is nearly never needed
+select ok(not meetlink.has_rows('meetlink.readers'), 'a table without rows');
+begin;
+select meetlink.expect_readers('1 minute') \g /dev/null
+select ok(meetlink.has_rows('meetlink.readers'), 'has one, once somebody reads');
+rollback;
+select ok(not meetlink.has_rows('meetlink.readers'), 'and what was rolled back does not count');
+select throws_ok($$select meetlink.has_rows('public.sessions')$$, '22023', null, 'of the application''s tables it tells nothing');
+select throws_ok($$select meetlink.has_rows('meetlink.session')$$, '22023', null, 'nor of a view');
+
 select * from finish();
