@@ -118,6 +118,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
           executor_, work_, upkeep_, registration_, leases_, listener_,
           {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
           {.ring = [this] { claimer_.ring(); },
+           .connect = [this] { return postgres::Connection::open(executor_, conninfo(config_)); },
            .register_again = [this] { return register_again(); },
            .extension_is = [this](const std::string& installed) { extension_is(installed); },
            .breakers = [this] { return write_json(limits_.open_breakers(Clock::now())); },

@@ -83,7 +83,7 @@ private:
     Condition::Clock::time_point looked_at_{};
 
     postgres::Session work_;    ///< claim, settle, renew: never waits for a lock
-    postgres::Session upkeep_;  ///< tokens, housekeeping, sweep
+    postgres::Session upkeep_;  ///< tokens, housekeeping
     postgres::Session listen_;  ///< the doorbell
     http::Client http_;
     std::map<std::string, std::unique_ptr<provider::Provider>, std::less<>> providers_;

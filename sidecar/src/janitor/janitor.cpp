@@ -1,6 +1,7 @@
 #include "janitor/janitor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "log/log.hpp"
 
@@ -67,6 +68,9 @@ asio::awaitable<void> Janitor::run()
 void Janitor::stop()
 {
     stopped_ = true;
+    if (apart_) {
+        apart_->close("the daemon stops");
+    }
     stopping_.notify_all();
 }
 
@@ -162,11 +166,35 @@ asio::awaitable<void> Janitor::keep_sweeping()
 
 asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
 {
+    auto connected = co_await callbacks_.connect();
+    if (connected) {
+        apart_ = *std::move(connected);
+    }
+    auto error = co_await sweep_until_done();
+    if (apart_) {
+        std::exchange(apart_, nullptr)->close("the sweep is over");
+    }
+    co_return error;
+}
+
+/// Where there is room for no more connections, tokens have to wait.
+asio::awaitable<postgres::Answer> Janitor::query_apart(postgres::Statement statement,
+                                                       std::vector<postgres::Parameter> parameters)
+{
+    const auto connection = apart_;  // keeps it alive while waiting
+    if (connection) {
+        co_return co_await connection->query(statement, std::move(parameters));
+    }
+    co_return co_await upkeep_.query(statement, std::move(parameters));
+}
+
+asio::awaitable<std::optional<postgres::Error>> Janitor::sweep_until_done()
+{
     for (bool more = true; more && !stopped_;) {
         std::vector<postgres::Parameter> parameters{std::to_string(sweep_rows),
                                                     std::to_string(registration_.daemon_id)};
         const auto began = Clock::now();
-        const auto answer = co_await upkeep_.query(sweep_statement, std::move(parameters));
+        const auto answer = co_await query_apart(sweep_statement, std::move(parameters));
         sweep_took_ = Clock::now() - began;
         if (!answer) {
             warn("sweep_failed", "could not sweep for unflagged sessions", answer.error());

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 
 #include "base/condition.hpp"
 #include "base/task_group.hpp"
@@ -26,6 +27,10 @@ public:
     };
     struct Callbacks {
         std::function<void()> ring;  ///< something is due
+        /// A connection for what takes long.
+        std::function<
+            boost::asio::awaitable<postgres::Expected<std::shared_ptr<postgres::Connection>>>()>
+            connect;
         /// The database does not know this daemon (any more).
         std::function<boost::asio::awaitable<void>()> register_again;
         /// The version of the extension that is installed; empty: none is.
@@ -38,7 +43,8 @@ public:
         std::function<boost::asio::awaitable<void>()> cancel_orphans;
     };
 
-    /// Renewals go through `work`; what may take longer, through `upkeep`. Housekeeping can do with either.
+    /// Renewals go through `work`; what may take longer, through `upkeep`. Housekeeping can do with either. A sweep,
+    /// which takes seconds on a large table, has a connection of its own, so that no token waits for it.
     Janitor(boost::asio::any_io_executor executor, postgres::Session& work,
             postgres::Session& upkeep, const daemon::Registration& registration, Leases& leases,
             Listener& listener, Options options, Callbacks callbacks);
@@ -62,6 +68,9 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> keep_refreshing();
     [[nodiscard]] boost::asio::awaitable<void> keep_leases();
     [[nodiscard]] boost::asio::awaitable<void> watch_leases();
+    [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> sweep_until_done();
+    [[nodiscard]] boost::asio::awaitable<postgres::Answer> query_apart(
+        postgres::Statement statement, std::vector<postgres::Parameter> parameters);
     void warn(std::string_view event, std::string_view message, const postgres::Error& error) const;
     [[nodiscard]] boost::asio::awaitable<bool> wait_until(Clock::time_point time);
 
@@ -72,6 +81,7 @@ private:
     Listener& listener_;
     Options options_;
     Callbacks callbacks_;
+    std::shared_ptr<postgres::Connection> apart_;            ///< while a sweep is on
     Clock::time_point next_due_ = Clock::time_point::max();  ///< a waiting job becomes due
     Clock::duration sweep_took_{};                           ///< the last one, also one that failed
     std::uint64_t found_work_ = 0;
