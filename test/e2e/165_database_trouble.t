@@ -33,10 +33,13 @@ sub no_spin
 }
 my $claims = qr/select meetlink\.|from meetlink\.claim\(|execute claim/;
 
-# --- disk full while claiming, and while settling
-my $full = q{create function no_space() returns trigger language plpgsql as $$ begin raise sqlstate '53100' using message = 'could not extend file: No space left on device'; end $$;
-	create trigger no_space before update on meetlink.job for each row execute function no_space();
-	create trigger no_space before insert on meetlink.attempt for each row execute function no_space()};
+# --- disk full while claiming, and while settling: an index entry cannot be written
+my $full = q{create function no_space(anything text) returns text immutable language plpgsql as
+	$$ begin raise sqlstate '53100' using message = 'could not extend file: No space left on device'; end $$;
+	do $$ begin
+		execute format('create index on meetlink.job (no_space(session_id)) where claim_id > %s', (select last_value from meetlink.claim_id));
+		execute format('create index on meetlink.attempt (no_space(session_id)) where id > %s', (select coalesce(max(id), 0) from meetlink.attempt));
+	end $$};
 $world->sql($full);
 my $session = $tutor->book;
 no_spin('disk full at claiming', 'claim_failed', $claims);
