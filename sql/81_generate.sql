@@ -52,7 +52,7 @@ begin
     if table_owner <> current_user then  -- the extension's owner has it all, and must keep it
         execute format('grant usage on schema meetlink to %I', table_owner);
         execute format('grant select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block to %I', table_owner);
-        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.claim_of(text), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() to %I', table_owner);
+        execute format('grant execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.is_claimed_as(text, bigint), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() to %I', table_owner);
     end if;
 end
 $$;
@@ -67,7 +67,7 @@ begin
             execute format('revoke usage on schema meetlink from %I', table_owner);
         end if;
         execute format('revoke select on meetlink.job, meetlink.attempt, meetlink.reason, meetlink.refresh, meetlink.provider_block from %I', table_owner);
-        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.claim_of(text), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() from %I', table_owner);
+        execute format('revoke execute on function meetlink.over_at(timestamptz, timestamptz), meetlink.is_moved(timestamptz, timestamptz, double precision, double precision), meetlink.is_claimed_as(text, bigint), meetlink.daemon_alive(), meetlink.swept(), meetlink.served_providers() from %I', table_owner);
     end if;
 end
 $$;
@@ -267,7 +267,7 @@ begin
                         select l.*, meetlink.session_key(l.session_id) as key
                         from jsonb_to_recordset(links) as l(session_id text, claim_id bigint, join_url text, external_id text,
                                                             starts_at double precision, ends_at double precision)
-                        where meetlink.claim_of(l.session_id) = l.claim_id
+                        where meetlink.is_claimed_as(l.session_id, l.claim_id)  -- many, so that what follows is hashed
                     ), locked as materialized (
                         select s.{session.id} as key, s.{session.join_url} is null and {status_is_wanted} as wanted,
                                {starts_at} as starts_now, {ends_at} as ends_now
@@ -311,7 +311,7 @@ begin
                 verdict := null;
                 begin
                     key := meetlink.session_key(link ->> 'session_id');
-                    continue when meetlink.claim_of(link ->> 'session_id') is distinct from (link ->> 'claim_id')::bigint;
+                    continue when meetlink.is_claimed_as(link ->> 'session_id', (link ->> 'claim_id')::bigint) is not true;
                     select s.{session.join_url} is null and {status_is_wanted}, {starts_at}, {ends_at}
                     into wanted, starts_now, ends_now
                     from {sessions} s where s.{session.id} = key for no key update skip locked;

@@ -1,6 +1,6 @@
 /*
  * settle.cpp
- *	  meetlink.hold_claims(), claim_of() and record_links(): what nearly every batch of outcomes needs (sql/60_settle.sql).
+ *	  meetlink.hold_claims(), is_claimed_as() and record_links(): what nearly every batch of outcomes needs (sql/60_settle.sql).
  */
 #include "postgres.hpp"
 
@@ -19,8 +19,8 @@ extern "C"
 	PG_FUNCTION_INFO_V1(meetlink_hold_claims);
 	extern PGDLLEXPORT Datum meetlink_hold_claims(PG_FUNCTION_ARGS);
 
-	PG_FUNCTION_INFO_V1(meetlink_claim_of);
-	extern PGDLLEXPORT Datum meetlink_claim_of(PG_FUNCTION_ARGS);
+	PG_FUNCTION_INFO_V1(meetlink_is_claimed_as);
+	extern PGDLLEXPORT Datum meetlink_is_claimed_as(PG_FUNCTION_ARGS);
 
 	PG_FUNCTION_INFO_V1(meetlink_has_rows);
 	extern PGDLLEXPORT Datum meetlink_has_rows(PG_FUNCTION_ARGS);
@@ -113,23 +113,19 @@ meetlink_hold_claims(PG_FUNCTION_ARGS)
 }
 
 Datum
-meetlink_claim_of(PG_FUNCTION_ARGS)
+meetlink_is_claimed_as(PG_FUNCTION_ARGS)
 {
 	Relation table = OpenTable("job", job_columns, AccessShareLock);
 	RowsByIndex jobs = BeginRows(table, "job_session", 1);
 	ScanKeyData key = TextKey(1, PG_GETARG_DATUM(0));
-	Datum claim_id;
 
 	Find(&jobs, {&key, 1});
 
-	const bool claimed = Next(&jobs) && GetValue(jobs.row, job_claim_id, &claim_id);
-	const int64 found = claimed ? DatumGetInt64(claim_id) : 0;
+	const bool is_claimed = Next(&jobs) && IsInt8(jobs.row, job_claim_id, PG_GETARG_INT64(1));
 
 	EndRows(&jobs);
 	table_close(table, NoLock);
-	if (!claimed)
-		PG_RETURN_NULL();
-	PG_RETURN_INT64(found);
+	PG_RETURN_BOOL(is_claimed);
 }
 
 Datum
