@@ -100,10 +100,10 @@ begin
     end if;
     -- Until there is nothing left to claim: what an account's daily budget refuses must not hide the jobs behind it.
     loop
-        claimed := meetlink.claim_jobs(daemon_id, max - cardinality(jobs), lease, skip, after);
+        claimed := coalesce(meetlink.claim_jobs(daemon_id, max - cardinality(jobs), lease, skip, after), '{}');
         full_batch := cardinality(claimed) = max - cardinality(jobs);
         jobs := jobs || meetlink.within_budget(daemon_id, claimed);
-        exit when not full_batch or cardinality(jobs) >= max;
+        exit when full_batch is not true or cardinality(jobs) >= max;
     end loop;
     if cardinality(jobs) = 0 then
         return;

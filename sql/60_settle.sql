@@ -48,7 +48,8 @@ begin
         return query
             select r.claim_id, r.verdict, r.detail, (unwritten -> r.claim_id::text ->> 'starts_at')::timestamptz,
                    (unwritten -> r.claim_id::text ->> 'ends_at')::timestamptz
-            from meetlink.record_others(daemon_id, outcomes, written, held, lost, unwritten, meetlink.reconnected_meanwhile(outcomes)) r;
+            from meetlink.record_others(daemon_id, outcomes, written, held, lost, unwritten,
+                                        case when only_links then '{}' else meetlink.reconnected_meanwhile(outcomes) end) r;
     end if;
     if not only_links or unwritten <> '{}' or outcomes @? '$[*] ? (@.writes != 1 || exists(@.surplus[*]))'
        or meetlink.has_rows('meetlink.provider_block') then

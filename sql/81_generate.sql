@@ -251,7 +251,8 @@ begin
         declare
             unwritten jsonb := '{}';
             link jsonb;
-            key {sessions}.{session.id}%type;
+            key {session_key};
+            claim_id bigint;
             wanted boolean;
             starts_now timestamptz;
             ends_now timestamptz;
@@ -308,10 +309,11 @@ begin
             -- One by one: to start these statements takes a fraction of what the one above needs.
             for i in 0 .. jsonb_array_length(links) - 1 loop
                 link := links -> i;
+                claim_id := link ->> 'claim_id';
                 verdict := null;
                 begin
                     key := meetlink.session_key(link ->> 'session_id');
-                    continue when meetlink.is_claimed_as(link ->> 'session_id', (link ->> 'claim_id')::bigint) is not true;
+                    continue when meetlink.is_claimed_as(link ->> 'session_id', claim_id) is not true;
                     select s.{session.join_url} is null and {status_is_wanted}, {starts_at}, {ends_at}
                     into wanted, starts_now, ends_now
                     from {sessions} s where s.{session.id} = key for no key update skip locked;
@@ -322,11 +324,13 @@ begin
                     elsif meetlink.is_moved(starts_now, ends_now, (link ->> 'starts_at')::double precision, (link ->> 'ends_at')::double precision) then
                         verdict := 'moved';
                     else
-                        update {sessions} s
-                        set {link_columns}
-                        from (select link ->> 'join_url' as join_url, link ->> 'external_id' as external_id) l
-                        where s.{session.id} = key
-                        returning s.{session.join_url} is not null into kept;
+                        with written as (
+                            update {sessions} s
+                            set {link_columns}
+                            from (select link ->> 'join_url' as join_url, link ->> 'external_id' as external_id) l
+                            where s.{session.id} = key
+                            returning s.{session.join_url} is not null as kept)
+                        select bool_and(w.kept) into kept from written w;  -- a key may be unique in a partition only
                         if kept is not true then
                             verdict := 'rejected';
                             detail := 'a trigger of the table discarded the link';
@@ -341,7 +345,7 @@ begin
                         detail := left(sqlerrm, 500);
                 end;
                 if verdict is not null then
-                    unwritten := unwritten || jsonb_build_object(link ->> 'claim_id', jsonb_build_object(
+                    unwritten := unwritten || jsonb_build_object(claim_id, jsonb_build_object(
                         'verdict', verdict, 'detail', case when verdict = 'rejected' then detail end,
                         'starts_at', case when verdict = 'moved' then starts_now end,
                         'ends_at', case when verdict = 'moved' then ends_now end));

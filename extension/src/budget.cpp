@@ -118,8 +118,14 @@ ReadJob(HeapTupleHeader job, List *budgets, BudgetedJob *read)
 	if (isnull)
 		return false;
 	read->owner_id = TextDatumGetCString(value);
-	read->session_id = TextDatumGetCString(GetAttributeByNum(job, job_session_id + 1, &isnull));
-	read->claim_id = DatumGetInt64(GetAttributeByNum(job, job_claim_id + 1, &isnull));
+	value = GetAttributeByNum(job, job_session_id + 1, &isnull);
+	if (isnull)
+		return false;
+	read->session_id = TextDatumGetCString(value);
+	value = GetAttributeByNum(job, job_claim_id + 1, &isnull);
+	if (isnull)
+		return false;
+	read->claim_id = DatumGetInt64(value);
 	value = GetAttributeByNum(job, job_starts_at + 1, &isnull);
 	read->starts_at = isnull ? DT_NOEND : DatumGetTimestampTz(value);
 	return true;
@@ -151,10 +157,10 @@ extern "C"
 	}
 }
 
-/* What all daemons have used, and which of the rows is this one's own. */
+/* What all daemons have used; where this one's own count is, if it has one. */
 static int64
 UsedBy(RowsByIndex *uses, const BudgetedJob &job, const Day &day, int64 daemon_id, bool *found,
-	   int *own_use, ItemPointer own_row)
+	   ItemPointer own_row)
 {
 	ScanKeyData keys[3];
 	int64 used = 0;
@@ -167,12 +173,10 @@ UsedBy(RowsByIndex *uses, const BudgetedJob &job, const Day &day, int64 daemon_i
 	Find(uses, keys);
 	while (Next(uses))
 	{
-		GetValue(uses->row, use_used, &value);
-		used += DatumGetInt32(value);
+		used += GetValue(uses->row, use_used, &value) ? DatumGetInt32(value) : 0;
 		if (IsInt8(uses->row, use_daemon_id, daemon_id))
 		{
 			*found = true;
-			*own_use = DatumGetInt32(value);
 			*own_row = uses->row->tts_tid;
 		}
 	}
@@ -196,7 +200,6 @@ Granted(std::span<const BudgetedJob> jobs, int64 used, const Day &day)
 	return granted;
 }
 
-/* As it is now, also what somebody else who uses this daemon's name has counted meanwhile. */
 static RowsByIndex
 BeginUses()
 {
@@ -212,27 +215,44 @@ EndUses(RowsByIndex *uses)
 	PopActiveSnapshot();
 }
 
-/* Counts as many of an account's jobs as its budget allows. False: somebody else counted at the same moment. */
-static bool
-TryCount(RowsByIndex *uses, std::span<const BudgetedJob> jobs, const Day &day, int64 daemon_id,
-		 int *granted)
+static void
+FillUse(const BudgetedJob &job, const Day &day, int64 daemon_id, int used)
 {
-	bool found;
-	int own_use = 0;
-	ItemPointerData own_row;
-	const int64 used = UsedBy(uses, jobs[0], day, daemon_id, &found, &own_use, &own_row);
-
-	*granted = Granted(jobs, used, day);
-	if (*granted == 0)
-		return true;
 	BeginRow(&daily_use);
-	SetText(&daily_use, use_owner_id, jobs[0].owner_id);
-	SetText(&daily_use, use_provider, jobs[0].budget->provider);
+	SetText(&daily_use, use_owner_id, job.owner_id);
+	SetText(&daily_use, use_provider, job.budget->provider);
 	SetValue(&daily_use, use_day, DateADTGetDatum(day.date));
 	SetValue(&daily_use, use_daemon_id, Int64GetDatum(daemon_id));
-	SetValue(&daily_use, use_used, Int32GetDatum(own_use + *granted));
+	SetValue(&daily_use, use_used, Int32GetDatum(used));
 	EndRow(&daily_use);
-	return found ? Update(&daily_use, &own_row, true) == TM_Ok : InsertUnlessThere(&daily_use);
+}
+
+/*
+ * Counts as many of an account's jobs as its budget allows. False: somebody else who has this daemon's name has
+ * begun or ended the day's count since the snapshot.
+ */
+static bool
+TryCount(RowsByIndex *uses, std::span<const BudgetedJob> jobs, const Day &day, int64 daemon_id,
+		 TupleTableSlot *own, int *granted)
+{
+	bool found;
+	ItemPointerData own_row;
+	Datum own_use;
+
+	*granted = Granted(jobs, UsedBy(uses, jobs[0], day, daemon_id, &found, &own_row), day);
+	if (*granted == 0)
+		return true;
+	if (!found)
+	{
+		FillUse(jobs[0], day, daemon_id, *granted);
+		return InsertUnlessThere(&daily_use);
+	}
+	if (!Lock(daily_use.relation, &own_row, own, LockWaitBlock) ||
+		!GetValue(own, use_used, &own_use))
+		return false;
+	FillUse(jobs[0], day, daemon_id, DatumGetInt32(own_use) + *granted);
+	Update(&daily_use, &own->tts_tid);
+	return true;
 }
 
 Datum
@@ -262,6 +282,7 @@ meetlink_count_use(PG_FUNCTION_ARGS)
 	MustOpen(&daily_use);
 
 	RowsByIndex uses = BeginUses();
+	TupleTableSlot *own = table_slot_create(daily_use.relation, nullptr);
 
 	for (int first = 0, end; first < count; first = end)
 	{
@@ -269,7 +290,8 @@ meetlink_count_use(PG_FUNCTION_ARGS)
 
 		for (end = first + 1; end < count && CompareAccounts(jobs[first], jobs[end]) == 0;)
 			end++;
-		while (!TryCount(&uses, {&jobs[first], (size_t) (end - first)}, day, daemon_id, &granted))
+		while (
+			!TryCount(&uses, {&jobs[first], (size_t) (end - first)}, day, daemon_id, own, &granted))
 		{
 			CHECK_FOR_INTERRUPTS();
 			EndUses(&uses);
@@ -279,6 +301,7 @@ meetlink_count_use(PG_FUNCTION_ARGS)
 			refused = accumArrayResult(refused, Int64GetDatum(jobs[i].claim_id), false, INT8OID,
 									   CurrentMemoryContext);
 	}
+	ExecDropSingleTupleTableSlot(own);
 	EndUses(&uses);
 	LetGo(&daily_use);
 	PG_RETURN_DATUM(makeArrayResult(refused, CurrentMemoryContext));

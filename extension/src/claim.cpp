@@ -154,30 +154,23 @@ Nearest(std::span<Lane> lanes)
 	return nearest;
 }
 
-/* A lock of this very transaction is none; but one to be found only by trying. */
-static TM_Result
-UpdateUnlessLocked(ItemPointer tid)
+static bool
+IsDue(TupleTableSlot *job)
 {
-	TM_Result result = Update(&claimed_jobs, tid, false);
+	Datum state;
 
-	if (result == TM_BeingModified)
-	{
-		TupleTableSlot *locked = table_slot_create(claimed_jobs.relation, nullptr);
-
-		if (TryLock(claimed_jobs.relation, tid, locked))
-			result = Update(&claimed_jobs, tid, true);
-		ExecDropSingleTupleTableSlot(locked);
-	}
-	return result;
+	return GetValue(job, job_state, &state) && strcmp(TextDatumGetCString(state), "due") == 0;
 }
 
-/* TM_BeingModified: somebody has it locked, and it is left out. */
-static TM_Result
-Take(TupleTableSlot *job, Claim *claim, OrphanLookup *orphans)
+/* Left out: what somebody has locked, or has changed since the snapshot so that it is not due any more. */
+static void
+Take(TupleTableSlot *found, TupleTableSlot *job, Claim *claim, OrphanLookup *orphans)
 {
 	Datum attempts;
 	Datum outcome_unknown;
 
+	if (!Lock(claimed_jobs.relation, &found->tts_tid, job, LockWaitSkip) || !IsDue(job))
+		return;
 	if (!GetValue(job, job_attempts, &attempts) ||
 		!GetValue(job, job_outcome_unknown, &outcome_unknown))
 		elog(ERROR, "job without a count of attempts");
@@ -192,24 +185,17 @@ Take(TupleTableSlot *job, Claim *claim, OrphanLookup *orphans)
 	SetValue(&claimed_jobs, job_attempts, Int32GetDatum(DatumGetInt32(attempts) + 1));
 	SetValue(&claimed_jobs, job_outcome_unknown, BoolGetDatum(unknown));
 	EndRow(&claimed_jobs);
-
-	const TM_Result result = UpdateUnlessLocked(&job->tts_tid);
-
-	if (result == TM_Ok)
-	{
-		claim->jobs = accumArrayResult(claim->jobs, ExecFetchSlotHeapTupleDatum(claimed_jobs.row),
-									   false, claim->jobs->element_type, CurrentMemoryContext);
-		claim->count++;
-	}
-	return result;
+	Update(&claimed_jobs, &job->tts_tid);
+	claim->jobs = accumArrayResult(claim->jobs, ExecFetchSlotHeapTupleDatum(claimed_jobs.row),
+								   false, claim->jobs->element_type, CurrentMemoryContext);
+	claim->count++;
 }
 
-/* True: one has changed since, and may be due as it is now. */
-static bool
+static void
 TakeWhatIsDue(Claim *claim)
 {
 	Lane lanes[lane_count] = {};
-	bool changed = false;
+	TupleTableSlot *locked = table_slot_create(claimed_jobs.relation, nullptr);
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
@@ -220,17 +206,16 @@ TakeWhatIsDue(Claim *claim)
 		Begin(&lanes[i], lane_names[i], *claim, &orphans);
 	for (Lane *lane; claim->count < claim->max && (lane = Nearest(lanes)) != nullptr;)
 	{
-		const TM_Result result = Take(lane->scan.row, claim, &orphans);
-
-		changed = changed || result == TM_Updated;
-		Advance(lane, *claim, &orphans);
+		Take(lane->scan.row, locked, claim, &orphans);
+		if (claim->count < claim->max)
+			Advance(lane, *claim, &orphans);
 	}
 	for (Lane &lane : lanes)
 		if (lane.scan.scan != nullptr)
 			EndRows(&lane.scan);
 	EndLookup(&orphans);
 	PopActiveSnapshot();
-	return changed;
+	ExecDropSingleTupleTableSlot(locked);
 }
 
 Datum
@@ -250,8 +235,8 @@ meetlink_claim_jobs(PG_FUNCTION_ARGS)
 	MustOpen(&claimed_jobs);
 	claim.jobs = initArrayResult(RelationGetDescr(claimed_jobs.relation)->tdtypeid,
 								 CurrentMemoryContext, false);
-	while (TakeWhatIsDue(&claim) && claim.count < claim.max)
-		CHECK_FOR_INTERRUPTS();
+	if (claim.max > 0)
+		TakeWhatIsDue(&claim);
 	LetGo(&claimed_jobs);
 	PG_RETURN_DATUM(makeArrayResult(claim.jobs, CurrentMemoryContext));
 }

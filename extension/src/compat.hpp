@@ -32,10 +32,11 @@ InsertIndexTuples(ResultRelInfo *target, TupleTableSlot *slot, EState *estate, b
 }
 
 /*
- * A row in the place of the version at `tid`, and its index entries. 16 tells which indexes need one (19d8e230).
+ * A row in the place of the version at `tid`, and its index entries. False: that one is not the newest. Waits,
+ * because heap_update() has no other way. 16 tells which indexes need an entry (19d8e230).
  */
-inline TM_Result
-UpdateTuple(ResultRelInfo *target, TupleTableSlot *slot, EState *estate, ItemPointer tid, bool wait)
+inline bool
+UpdateTuple(ResultRelInfo *target, TupleTableSlot *slot, EState *estate, ItemPointer tid)
 {
 	TM_FailureData failure;
 	LockTupleMode mode;
@@ -44,19 +45,20 @@ UpdateTuple(ResultRelInfo *target, TupleTableSlot *slot, EState *estate, ItemPoi
 #else
 	bool entries = false;
 #endif
-	const TM_Result result =
-		table_tuple_update(target->ri_RelationDesc, tid, slot, GetCurrentCommandId(true),
-						   GetActiveSnapshot(), InvalidSnapshot, wait, &failure, &mode, &entries);
 
+	if (table_tuple_update(target->ri_RelationDesc, tid, slot, GetCurrentCommandId(true),
+						   GetActiveSnapshot(), InvalidSnapshot, true, &failure, &mode,
+						   &entries) != TM_Ok)
+		return false;
 #if PG_VERSION_NUM >= 160000
-	if (result == TM_Ok && entries != TU_None)
+	if (entries != TU_None)
 		ExecInsertIndexTuples(target, slot, estate, true, false, nullptr, NIL,
 							  entries == TU_Summarizing);
 #else
-	if (result == TM_Ok && entries)
+	if (entries)
 		ExecInsertIndexTuples(target, slot, estate, true, false, nullptr, NIL);
 #endif
-	return result;
+	return true;
 }
 
 /* 18 added instrument */

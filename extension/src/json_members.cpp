@@ -16,9 +16,14 @@ GetText(JsonbContainer *object, const char *name, Datum *text)
 {
 	JsonbValue value;
 
-	if (!GetMember(object, name, jbvString, &value))
+	if (GetMember(object, name, jbvString, &value))
+		*text =
+			PointerGetDatum(cstring_to_text_with_len(value.val.string.val, value.val.string.len));
+	else if (GetMember(object, name, jbvNumeric, &value))
+		*text = CStringGetTextDatum(
+			DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))));
+	else
 		return false;
-	*text = PointerGetDatum(cstring_to_text_with_len(value.val.string.val, value.val.string.len));
 	return true;
 }
 
@@ -27,9 +32,14 @@ GetInt8(JsonbContainer *object, const char *name, int64 *number)
 {
 	JsonbValue value;
 
-	if (!GetMember(object, name, jbvNumeric, &value))
+	if (GetMember(object, name, jbvNumeric, &value))
+		*number =
+			DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value.val.numeric)));
+	else if (GetMember(object, name, jbvString, &value))
+		*number = DatumGetInt64(DirectFunctionCall1(
+			int8in, CStringGetDatum(pnstrdup(value.val.string.val, value.val.string.len))));
+	else
 		return false;
-	*number = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value.val.numeric)));
 	return true;
 }
 

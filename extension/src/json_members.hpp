@@ -30,7 +30,7 @@ ObjectAt(Jsonb *array, int i)
 		: nullptr;
 }
 
-/* False: there is none of that type, or it is null. */
+/* False: there is none of that type, or it is null. Numbers are taken as texts, and texts as numbers, where they can be. */
 extern bool GetMember(JsonbContainer *object, const char *name, jbvType type, JsonbValue *value);
 extern bool GetText(JsonbContainer *object, const char *name, Datum *text);
 extern bool GetInt8(JsonbContainer *object, const char *name, int64 *number);

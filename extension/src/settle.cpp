@@ -100,7 +100,7 @@ meetlink_hold_claims(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		if (outcome == nullptr || !FindClaimed(&jobs, outcome, daemon_id, &claim_id) ||
-			!TryLock(table, &jobs.row->tts_tid, locked) ||
+			!Lock(table, &jobs.row->tts_tid, locked, LockWaitSkip) ||
 			!IsClaimedBy(locked, daemon_id, claim_id)) /* taken away since the snapshot */
 			continue;
 		held = accumArrayResult(held, ExecFetchSlotHeapTupleDatum(locked), false,
@@ -131,14 +131,15 @@ meetlink_is_claimed_as(PG_FUNCTION_ARGS)
 Datum
 meetlink_has_rows(PG_FUNCTION_ARGS)
 {
-	Relation table = table_open(PG_GETARG_OID(0), AccessShareLock);
+	const Oid relation = PG_GETARG_OID(0);
 
-	if (table->rd_rel->relkind != RELKIND_RELATION ||
-		RelationGetNamespace(table) != get_namespace_oid("meetlink", false))
+	if (get_rel_relkind(relation) != RELKIND_RELATION ||
+		get_rel_namespace(relation) != get_namespace_oid("meetlink", false))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("table \"%s\" is not one of meetlink's", RelationGetRelationName(table))));
+				 errmsg("relation with OID %u is no table of meetlink's", relation)));
 
+	Relation table = table_open(relation, AccessShareLock);
 	TupleTableSlot *row = table_slot_create(table, nullptr);
 	TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, nullptr);
 	const bool found = table_scan_getnextslot(scan, ForwardScanDirection, row);
@@ -296,11 +297,24 @@ HasVerdict(Jsonb *verdicts, int64 claim_id)
 	char key[MAXINT8LEN + 1];
 	JsonbValue verdict;
 
+	if (!JB_ROOT_IS_OBJECT(verdicts))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("verdicts are no JSON object")));
 	if (JB_ROOT_COUNT(verdicts) == 0)
 		return false;
 	pg_lltoa(claim_id, key);
 	return getKeyJsonValueFromContainer(&verdicts->root, key, (int) strlen(key), &verdict) !=
 		nullptr;
+}
+
+/* What is told twice is recorded once; the snapshot does not know yet. */
+static bool
+Contains(const ArrayBuildState *claim_ids, int64 claim_id)
+{
+	for (int i = 0; i < claim_ids->nelems; i++)
+		if (DatumGetInt64(claim_ids->dvalues[i]) == claim_id)
+			return true;
+	return false;
 }
 
 Datum
@@ -328,7 +342,7 @@ meetlink_record_links(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		if (link == nullptr || !FindClaimed(&jobs, link, daemon_id, &claim_id) ||
-			HasVerdict(verdicts, claim_id))
+			HasVerdict(verdicts, claim_id) || Contains(recorded, claim_id))
 			continue;
 		/* here and not by the trigger on the sessions table, which would do it one by one (meetlink.settling) */
 		if (!Delete(table, &jobs.row->tts_tid))

@@ -13,8 +13,9 @@
  */
 struct TableAccess
 {
-	TableAccess *next;	   /* all of this process */
-	MemoryContext context; /* of all the rest */
+	TableAccess *next;		  /* all of this process */
+	MemoryContext context;	  /* of all the rest */
+	MemoryContext of_indexes; /* what access methods keep between the rows of one use */
 	Oid table;
 	Oid *indexes; /* as many as info->ri_NumIndices */
 	EState *estate;
@@ -60,10 +61,11 @@ OpenIndexes(const TableAccess *access)
 {
 	ResultRelInfo *info = access->info;
 
+	MemoryContextReset(access->of_indexes); /* of a use that failed */
 	for (int i = 0; i < info->ri_NumIndices; i++)
 	{
 		info->ri_IndexRelationDescs[i] = index_open(access->indexes[i], RowExclusiveLock);
-		info->ri_IndexRelationInfo[i]->ii_AmCache = nullptr; /* of a change that failed */
+		info->ri_IndexRelationInfo[i]->ii_AmCache = nullptr;
 	}
 }
 
@@ -81,6 +83,7 @@ LetGo(TableTarget *target)
 	table_close(target->relation, NoLock);
 	ExecClearTuple(target->row);
 	ResetPerTupleExprContext(target->access->estate);
+	MemoryContextReset(target->access->of_indexes);
 	target->relation = nullptr;
 }
 
@@ -126,8 +129,7 @@ DecideByState(TableTarget *target, TableAccess *made)
 			}
 			description->ii_Predicate = NIL;
 		}
-		/* what an access method keeps there is gone with the row */
-		description->ii_Context = GetPerTupleMemoryContext(made->estate);
+		description->ii_Context = made->of_indexes;
 		info->ri_IndexRelationDescs[count] = index;
 		info->ri_IndexRelationInfo[count] = description;
 		made->indexes[count++] = RelationGetRelid(index);
@@ -145,6 +147,7 @@ MakeAccess(TableTarget *target)
 	TableAccess *made = (TableAccess *) palloc0(sizeof(TableAccess));
 
 	made->context = context;
+	made->of_indexes = AllocSetContextCreate(context, "meetlink indexes", ALLOCSET_SMALL_SIZES);
 	made->table = RelationGetRelid(target->relation);
 	made->estate = CreateExecutorState();
 	made->info = makeNode(ResultRelInfo);
@@ -358,24 +361,23 @@ InsertUnlessThere(TableTarget *target)
 	}
 }
 
-TM_Result
-Update(TableTarget *target, ItemPointer tid, bool wait)
+void
+Update(TableTarget *target, ItemPointer tid)
 {
-	const TM_Result result =
-		UpdateTuple(target->access->info, target->row, target->access->estate, tid, wait);
-
+	if (!UpdateTuple(target->access->info, target->row, target->access->estate, tid))
+		elog(ERROR, "row of \"meetlink.%s\" is not the newest although it is locked",
+			 target->table);
 	ResetPerTupleExprContext(target->access->estate);
-	return result;
 }
 
 bool
-TryLock(Relation table, ItemPointer tid, TupleTableSlot *locked)
+Lock(Relation table, ItemPointer tid, TupleTableSlot *locked, LockWaitPolicy wait)
 {
 	TM_FailureData failure;
 	ItemPointerData version = *tid; /* which is followed to the newest */
 
 	return table_tuple_lock(table, &version, GetActiveSnapshot(), locked,
-							GetCurrentCommandId(false), LockTupleExclusive, LockWaitSkip,
+							GetCurrentCommandId(false), LockTupleExclusive, wait,
 							TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok;
 }
 

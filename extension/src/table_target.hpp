@@ -51,16 +51,16 @@ extern bool InsertNew(TableTarget *target);
 /* ON CONFLICT DO NOTHING. False: the key is there. */
 extern bool InsertUnlessThere(TableTarget *target);
 
-/*
- * Puts target->row in the place of the version at `tid`. Not TM_Ok: nothing has happened; TM_BeingModified, if
- * not to `wait`: somebody has it locked, be it this transaction; TM_Updated, TM_Deleted: it is not the newest any more.
- */
-extern TM_Result Update(TableTarget *target, ItemPointer tid, bool wait);
+/* Puts target->row in the place of the version at `tid`, which this transaction has locked (Lock). */
+extern void Update(TableTarget *target, ItemPointer tid);
 
 /* The table without its indexes, for what needs no entry in them; as MustOpen(). */
 extern Relation OpenTable(const char *name, int least_columns, LOCKMODE lock);
-/* Locks the newest version of a row and puts it into `locked`. False: somebody else has it locked, or it is gone. */
-extern bool TryLock(Relation table, ItemPointer tid, TupleTableSlot *locked);
+/*
+ * Locks the newest version of a row and puts it into `locked`. False: it is gone, or, with LockWaitSkip, somebody else
+ * has it locked.
+ */
+extern bool Lock(Relation table, ItemPointer tid, TupleTableSlot *locked, LockWaitPolicy wait);
 /* Waits for whoever else has it locked. False: it is not there any more. */
 extern bool Delete(Relation table, ItemPointer tid);
 

@@ -156,6 +156,9 @@ update meetlink.job set state = 'due', claim_id = null, claimed_by = null, lease
 select meetlink.unregister_daemon(:idle) \g /dev/null
 select ok(not exists (select from meetlink.daemon where id = :idle), 'without claims it is gone at once');
 
+-- an argument that is null
+select is_empty(format('select * from meetlink.claim(%s, 10, ''1 minute'', null)', :first), 'claims nothing');
+
 -- a crash of the server must not forget a claim
 begin;
 set local synchronous_commit = off;

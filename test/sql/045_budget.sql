@@ -101,4 +101,9 @@ select is(all_fail(:daemon), 10::bigint, 'they are tried');
 select is(states(), 'zoom blocked no_connection 90', 'and wait for what the others wait for');
 select is(used(), 0::bigint, 'nothing was sent');
 
+-- a row of jobs that is none
+select lives_ok(format($$select meetlink.within_budget(%s, array[row(null, 'o', 'zoom', null, null, 'claimed', now(), now(), 0, 0, false, 1, 1, now(), null, null, null, null, null, null)::meetlink.job,
+                                                     row('s', 'o', 'zoom', null, null, 'claimed', now(), now(), 0, 0, false, null, 1, now(), null, null, null, null, null, null)::meetlink.job, null])$$, :daemon),
+    'jobs without a session or a claim are not counted');
+
 select * from finish();

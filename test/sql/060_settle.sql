@@ -199,7 +199,8 @@ select is((select detail from meetlink.attempt where session_id = fixture.sessio
 select claimed(:first, 43) \g /dev/null
 select fixture.other('begin') \g /dev/null
 select fixture.other('lock table public.sessions') \g /dev/null
-select throws_ok(format('select settled(%s, outcome(43, ''linked''))', :first), '55P03', null, 'a locked table: an error before anybody deadlocks');
+select is(settled(:first, outcome(43, 'linked')), 'busy', 'a locked table: a link alone is busy, before anybody deadlocks');
+select throws_ok(format('select settled(%s, outcome(43, ''linked''), outcome(43, ''linked''))', :first), '55P03', null, 'and a batch is an error');
 select fixture.other('rollback') \g /dev/null
 select is(settled(:first, outcome(43, 'linked')), 'done', 'and the same outcome can be sent again');
 
@@ -283,6 +284,23 @@ reset role;
 select is((select array_agg(distinct what || ' ' || as_role order by what || ' ' || as_role) from public.audit),
     '{"sessions settle_owner","tutor_video_provider_connections settle_owner"}'::text[], 'an audit trigger sees the tables'' owner');
 
+
+-- links of different lengths, between them a statement, and an index that summarizes what comes
+select brin_summarize_new_values('meetlink.attempt_finished') \g /dev/null
+select claimed(:first, 61, 62, 63) \g /dev/null
+select is(settled(:first, outcome(61, 'linked', '{"outcome_unknown": true, "external_id": "a"}'),
+                  outcome(62, 'linked', jsonb_build_object('outcome_unknown', true, 'external_id', repeat('b', 900))), outcome(63, 'linked')),
+    'done done done', 'a batch with links that are to be looked for once more');
+select is((select count(*) from meetlink.orphan where session_id in (fixture.session(61)::text, fixture.session(62)::text, fixture.session(63)::text)), 2::bigint, 'which they are');
+
+-- what no daemon of ours sends
+select claimed(:first, 64, 65, 66) \g /dev/null
+create temp table odd as select outcome(64, 'linked', '{"outcome_unknown": true}') as twice, outcome(65, 'linked') as words, outcome(66, 'linked') as other;
+select is((select string_agg(s.verdict, ' ') from odd, meetlink.settle(:first, jsonb_build_array(twice, twice)) s), 'done', 'a link that is told twice is recorded once');
+select is((select count(*) from meetlink.attempt where session_id = fixture.session(64)::text), 1::bigint, 'with one attempt');
+select is((select string_agg(s.verdict, ' ') from odd, meetlink.settle(:first, jsonb_build_array(words || jsonb_build_object('claim_id', words ->> 'claim_id'))) s),
+    'done', 'a number may be a text');
+select throws_ok(format('select meetlink.record_links(%s, %L, ''[]'')', :first, (select jsonb_build_array(other) from odd)), '22023', null, 'verdicts that are no object');
 
 -- what is asked before anything that is nearly never needed
 select ok(not meetlink.has_rows('meetlink.readers'), 'a table without rows');
