@@ -4,16 +4,16 @@
  */
 #include "postgres.hpp"
 
-#include "rows_by_index.hpp"
 #include "job_table.hpp"
+#include "rows_by_index.hpp"
 #include "table_target.hpp"
 
 extern "C"
 {
+#include "access/stratnum.h"
 #include "utils/array.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
-#include "access/stratnum.h"
 
 	PG_FUNCTION_INFO_V1(meetlink_count_use);
 	extern PGDLLEXPORT Datum meetlink_count_use(PG_FUNCTION_ARGS);

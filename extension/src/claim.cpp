@@ -8,9 +8,9 @@
  */
 #include "postgres.hpp"
 
-#include "rows_by_index.hpp"
 #include "job_table.hpp"
 #include "orphan_table.hpp"
+#include "rows_by_index.hpp"
 #include "table_target.hpp"
 
 extern "C"
@@ -162,7 +162,10 @@ IsDue(TupleTableSlot *job)
 	return GetValue(job, job_state, &state) && strcmp(TextDatumGetCString(state), "due") == 0;
 }
 
-/* Left out: what somebody has locked, or has changed since the snapshot so that it is not due any more. */
+/*
+ * Left out: what somebody has locked, or has changed since the snapshot so that it is not due any more. One that has
+ * got another account since is taken, even if that is to be skipped: the daemon lets it wait.
+ */
 static void
 Take(TupleTableSlot *found, TupleTableSlot *job, Claim *claim, OrphanLookup *orphans)
 {

@@ -8,7 +8,7 @@ select is((select array_agg(attname || ' ' || format_type(atttypid, atttypmod) o
           'flagged_at timestamp with time zone', 'due_at timestamp with time zone', 'attempts integer', 'generation integer', 'outcome_unknown boolean',
           'claim_id bigint', 'claimed_by bigint', 'lease_until timestamp with time zone'],
     'the first columns are those that C++ knows, in its order, with its types');
--- extension/src/settle.cpp, enum AttemptColumn: it gives every value
+-- extension/src/attempt_table.cpp, enum AttemptColumn: it gives every value
 select is((select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum) from pg_attribute
            where attrelid = 'meetlink.attempt'::regclass and attnum > 0),
     array['id bigint', 'session_id text', 'owner_id text', 'provider text', 'claim_id bigint', 'attempt integer', 'daemon text',
