@@ -9,7 +9,7 @@ use Meetlink::Standin;
 use Meetlink::Wait qw(wait_until);
 use Time::HiRes qw(sleep);
 
-my $seconds = 60;
+my $seconds = 120;    # from one sweep to the next
 
 sub run
 {
