@@ -284,15 +284,9 @@ void
 SetText(TableTarget *target, int column, const char *value)
 {
 	if (value == nullptr)
-		SetNull(target, column);
+		target->row->tts_isnull[column] = true;
 	else
 		SetValue(target, column, CStringGetTextDatum(value));
-}
-
-void
-SetNull(TableTarget *target, int column)
-{
-	target->row->tts_isnull[column] = true;
 }
 
 void

@@ -41,7 +41,6 @@ extern void BeginRow(TableTarget *target, TupleTableSlot *from);
 extern void SetValue(TableTarget *target, int column, Datum value);
 /* A null pointer: null. */
 extern void SetText(TableTarget *target, int column, const char *value);
-extern void SetNull(TableTarget *target, int column);
 extern void EndRow(TableTarget *target);
 
 /* What a unique index forbids is an error. */

@@ -40,5 +40,6 @@ $world->sql(q{delete from meetlink.job});
 $daemon->start;
 wait_until('the sweep flags what has no job', sub { $world->sql('select count(*) from sessions where join_url is null') eq '0' });
 pass('without room for a fourth connection it still sweeps');
+ok((scalar grep { $_->{event} eq 'sweep_not_apart' } @{ $daemon->log }), 'and says what that costs');
 is($daemon->stop, 0, 'the daemon ends in order');
 done_testing();

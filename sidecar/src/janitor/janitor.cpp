@@ -169,6 +169,9 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
     auto connected = co_await callbacks_.connect();
     if (connected) {
         apart_ = *std::move(connected);
+    } else {
+        warn("sweep_not_apart", "no connection for the sweep alone, so that tokens wait for it",
+             connected.error());
     }
     auto error = co_await sweep_until_done();
     if (apart_) {
@@ -177,7 +180,7 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::sweep()
     co_return error;
 }
 
-/// Where there is room for no more connections, tokens have to wait.
+/// Where there is room for no more connections, through upkeep's.
 asio::awaitable<postgres::Answer> Janitor::query_apart(postgres::Statement statement,
                                                        std::vector<postgres::Parameter> parameters)
 {
