@@ -11,11 +11,16 @@
 namespace meetlink {
 namespace {
 
+void wipe_and_free(void* block, std::size_t size) noexcept
+{
+    explicit_bzero(block, size);
+    std::free(block);
+}
+
 void wiping_free(void* block) noexcept
 {
     if (block != nullptr) {
-        OPENSSL_cleanse(block, malloc_usable_size(block));
-        std::free(block);
+        wipe_and_free(block, malloc_usable_size(block));
     }
 }
 
@@ -84,9 +89,11 @@ void operator delete(void* block) noexcept
     meetlink::wiping_free(block);
 }
 
-void operator delete(void* block, std::size_t) noexcept
+void operator delete(void* block, std::size_t size) noexcept
 {
-    meetlink::wiping_free(block);
+    if (block != nullptr) {
+        meetlink::wipe_and_free(block, size);
+    }
 }
 
 #endif
