@@ -88,7 +88,7 @@ sub drain
 }
 
 # Links per second from the first to the last of a backlog, and the program's peak memory in MB. keep => 1: in the
-# database as it is, beside what has its link already. served => n: the program runs already, and has served so many single
+# database as it is. beside => 1: beside many that have their link already. served => n: the program runs already, and has served so many single
 # bookings; what it knows of the tables is from then.
 sub rate_of
 {
@@ -113,8 +113,8 @@ sub rate_of
 		$server->sql('links', 'vacuum analyze; checkpoint');
 		$process = $start->();
 	}
-	# seldom, since psql takes of the same two cores; beside what a snapshot holds by what was recorded, and not by reading it all
-	my $drained = $options{keep}
+	# seldom, since psql takes of the same two cores; beside many others by what was recorded, and not by reading them all
+	my $drained = $options{keep} || $options{beside}
 	  ? "select count(*) >= $jobs from meetlink.attempt where outcome = 'linked' and finished_at >= '$began'"
 	  : 'select not exists (select from sessions where join_url is null)';
 	wait_until('the backlog is drained', sub { $server->sql('links', $drained) eq 't' }, 600, 0.5);

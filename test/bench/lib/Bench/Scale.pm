@@ -59,7 +59,7 @@ sub sizes
 	{
 		print "# beside $size linked sessions\n";
 		my ($rate) = Bench::Links::rate_of($server, $standin, 0, $backlog, sub { several($server, $standin, 1) },
-			prepare => sub { $server->attach('links'); linked($server, $size) });
+			beside => 1, prepare => sub { $server->attach('links'); linked($server, $size) });
 		$rate{$size} = $rate;
 		$report->row("drain of $backlog sessions beside $size that are linked", sprintf('%.0f/s, %.2f of that beside %d', $rate, $rate / $rate{ $sizes[0] }, $sizes[0]));
 	}
