@@ -35,7 +35,7 @@ for my $provider (sort keys %tutor)
 		});
 		is($world->sql(qq{select count(*) filter (where xact_start <= '$held_at') || ' of ' || count(*)
 				from pg_stat_activity where usename = 'meetlinkd'}),
-			'0 of 3', "$kind: no transaction is open while the provider holds its $operation answer");
+			'0 of 4', "$kind: no transaction is open while the provider holds its $operation answer");
 		$world->standin->release($hold);
 		ok($world->link_of($session), 'and the link comes when it lets go');
 	}

@@ -85,21 +85,23 @@ no_spin('no connection left', 'database_connect_failed', qr/connection received/
 $_->quit for @crowd;
 ok($world->link_of($session), 'there are connections again: the link comes');
 
-# --- one connection is all that is left to it: the one that claims and settles
+# --- one connection is all that is left to it: the one that claims
 sub its_connections { return $world->sql(q{select count(*) from pg_stat_activity where usename = 'meetlinkd'}) }
-wait_until('all three are there', sub { its_connections() == 3 });
-ok($world->link_of($tutor->book), 'with all three the link comes');    # and that one has not kept house since
+wait_until('all four are there', sub { its_connections() == 4 });
+ok($world->link_of($tutor->book), 'with all four the link comes');    # and that one has not kept house since
 $world->sql('alter role meetlinkd connection limit 1');
-$world->sql(q{select pg_terminate_backend(pid) from pg_stat_activity where usename = 'meetlinkd' and query !~ 'meetlink.(claim|settle)\('});
+$world->sql(q{select pg_terminate_backend(pid) from pg_stat_activity where usename = 'meetlinkd' and query !~ 'meetlink.claim\('});
 wait_until('the others are gone', sub { its_connections() == 1 });
 ok($world->link_of($tutor->book), 'with one connection, which hears no notification, the link comes by the poll');
+$tutor->expire_access;
+ok($world->link_of($tutor->book), 'also when its token must be refreshed first');
 for my $time ('once', 'twice', 'three times')
 {
 	$node->restart;
 	ok($world->link_of($tutor->book), "the server restarted $time: it is again the one that claims");
 }
 $world->sql('alter role meetlinkd connection limit -1');
-wait_until('all three are back', sub { its_connections() == 3 });
+wait_until('all four are back', sub { its_connections() == 4 });
 
 # --- SIGTERM under load
 $standin->fault(effect => 'delay', delay_ms => 300, operation => 'create', times => 'forever');

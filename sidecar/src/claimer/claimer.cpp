@@ -194,6 +194,7 @@ asio::awaitable<Claimer::Taken> Claimer::claim()
             ended + std::min<Clock::duration>(rest_after_look * (ended - began), longest_rest);
     }
     const bool full = *taken == asked;
+    backlog_ = full;
     unfinished_ = full || !from_start || !skip.empty();
     // Full once more, or what was passed by may be due by now: look again at once.
     rung_ = rung_ || full || !from_start;

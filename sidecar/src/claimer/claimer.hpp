@@ -47,6 +47,8 @@ public:
 
     [[nodiscard]] boost::asio::awaitable<void> run();
     void stop();
+    /// More is due than it could take at once; also until it has looked for the first time.
+    [[nodiscard]] bool backlog() const { return backlog_; }
     /// A drained run ended because statements kept failing.
     [[nodiscard]] bool failed() const { return failed_; }
 
@@ -82,6 +84,7 @@ private:
     std::deque<Ready> ready_;  ///< the nearest session first
     bool rung_ = true;         ///< something may be due that could be taken now
     bool unfinished_ = false;  ///< something may be due that could not be taken
+    bool backlog_ = true;
     /// Of a backlog, sessions that start earlier have just been looked through; nothing: they have not.
     Time passed_;
     Time last_taken_;

@@ -29,6 +29,9 @@ constexpr std::chrono::seconds once_patience{30};
 /// When the last job has ended, HTTP callers who wait for an outcome have this long to get it.
 constexpr std::chrono::seconds answers_patience{1};
 
+/// How long a sweep waits until the sessions that are always there have their connections.
+constexpr std::chrono::seconds sessions_patience{1};
+
 /// Least time between two looks at whether the extension fits.
 constexpr std::chrono::seconds look_again{30};
 
@@ -73,6 +76,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
       executor_(loop.get_executor()),
       stopping_(executor_),
       work_(executor_, "work", conninfo(config)),
+      settle_(executor_, "settle", conninfo(config)),
       upkeep_(executor_, "upkeep", conninfo(config)),
       listen_(executor_, "listen", conninfo(config)),
       http_(executor_, {.version = config.sidecar.http_version,
@@ -106,7 +110,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
                         .settler = settler_,
                         .leases = leases_,
                         .registration = registration_}),
-      settler_(executor_, work_, registration_),
+      settler_(executor_, settle_, registration_),
       orphans_(executor_,
                {.session = upkeep_,
                 .limits = limits_,
@@ -118,7 +122,8 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
           executor_, work_, upkeep_, registration_, leases_, listener_,
           {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
           {.ring = [this] { claimer_.ring(); },
-           .connect = [this] { return postgres::Connection::open(executor_, conninfo(config_)); },
+           .backlog = [this] { return claimer_.backlog(); },
+           .connect = [this] { return connect_apart(); },
            .register_again = [this] { return register_again(); },
            .extension_is = [this](const std::string& installed) { extension_is(installed); },
            .breakers = [this] { return write_json(limits_.open_breakers(Clock::now())); },
@@ -150,11 +155,14 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
     add(std::make_unique<provider::Google>(config.google, http_, timeout));
     add(std::make_unique<provider::Zoom>(config.zoom, http_, timeout));
     listener_.on_events([this](std::string_view payload) { site_.heard(payload); });
+    // where there is room for few connections, for the first of these
     upkeep_.follow(work_);
-    listen_.follow(work_);
+    listen_.follow(upkeep_);
+    settle_.follow(listen_);
     work_.on_connect([this](postgres::Connection& connection) { return begin_work(connection); });
-    work_.on_unknown_object([this] { look_at_extension(); });
-    upkeep_.on_unknown_object([this] { look_at_extension(); });
+    for (auto* session : {&work_, &settle_, &upkeep_}) {
+        session->on_unknown_object([this] { look_at_extension(); });
+    }
     jobs_.on_room([this] { claimer_.room_made(); });
     jobs_.on_settled(
         [this](const Claim& claim, const settle::Outcome& outcome, settle::Verdict verdict) {
@@ -191,6 +199,7 @@ void Daemon::stop()
     if (registration_.daemon_id == 0) {
         // never connected: nothing to give back, and nothing to wait for
         work_.stop();
+        settle_.stop();
         upkeep_.stop();
     }
     stopping_.notify_all();
@@ -225,6 +234,7 @@ asio::awaitable<int> Daemon::work_until_stopped()
         co_await stages_.joined();
         co_return exit_ok;  // stopped before that
     }
+    stages_.spawn("settle session", settle_.run());
     stages_.spawn("upkeep session", upkeep_.run());
     stages_.spawn("listen session", listen_.run());
     stages_.spawn("settler", settler_.run());
@@ -251,6 +261,7 @@ asio::awaitable<int> Daemon::run_errand(Errand errand)
         co_return *status;
     }
     stages_.spawn("work session", work_.run());
+    stages_.spawn("settle session", settle_.run());
     stages_.spawn("upkeep session", upkeep_.run());
     stages_.spawn("settler", settler_.run());
     stages_.spawn("watch", give_up_when_out_of_reach());
@@ -375,12 +386,27 @@ asio::awaitable<std::optional<postgres::Error>> Daemon::begin_work(postgres::Con
     co_return std::nullopt;
 }
 
+/// A connection beside those of the sessions, which come first.
+asio::awaitable<postgres::Expected<std::shared_ptr<postgres::Connection>>> Daemon::connect_apart()
+{
+    co_await settle_.until_connected(Clock::now() + sessions_patience);
+    auto where = conninfo(config_);
+    co_return co_await postgres::Connection::open(executor_, std::move(where));
+}
+
+/// Nothing is claimed or settled until begin_work has looked at the database once more.
+void Daemon::begin_anew(std::string_view why)
+{
+    work_.replace(why);
+    settle_.replace(why);
+}
+
 /// The extension was upgraded beside us: begin_work refuses, and says so, until the two fit. Claims under
 /// way are settled then, or taken over by the daemon that fits.
 void Daemon::extension_is(const std::string& installed)
 {
     if (installed != version) {
-        work_.replace("the extension has another version");
+        begin_anew("the extension has another version");
     }
 }
 
@@ -389,7 +415,7 @@ void Daemon::look_at_extension()
 {
     if (Clock::now() >= looked_at_ + look_again) {
         looked_at_ = Clock::now();
-        work_.replace("to see whether the extension fits");
+        begin_anew("to see whether the extension fits");
     }
 }
 
@@ -397,7 +423,7 @@ asio::awaitable<void> Daemon::register_again()
 {
     log::warning("registration_lost", "the database does not know this daemon any more", {});
     registration_.daemon_id = 0;
-    work_.replace("registering again");
+    begin_anew("registering again");
     co_await work_.until_connected();
 }
 
@@ -423,6 +449,7 @@ asio::awaitable<void> Daemon::give_up_when_out_of_reach()
             failed_ = true;
             claimer_.stop();
             work_.stop();
+            settle_.stop();
             upkeep_.stop();
             co_return;
         }
@@ -454,6 +481,7 @@ asio::awaitable<void> Daemon::wind_down()
     settler_.stop();
     listen_.stop();
     upkeep_.stop();
+    settle_.stop();
     work_.stop();
     http_.close();
     const bool ended = co_await stages_.joined_until(hard + std::chrono::seconds{1});

@@ -61,6 +61,9 @@ private:
     [[nodiscard]] boost::asio::awaitable<std::optional<int>> first_connection();
     [[nodiscard]] boost::asio::awaitable<std::optional<postgres::Error>> begin_work(
         postgres::Connection& connection);
+    [[nodiscard]] boost::asio::awaitable<postgres::Expected<std::shared_ptr<postgres::Connection>>>
+    connect_apart();
+    void begin_anew(std::string_view why);
     [[nodiscard]] boost::asio::awaitable<void> register_again();
     void extension_is(const std::string& installed);
     void look_at_extension();
@@ -82,7 +85,8 @@ private:
     std::optional<postgres::Error> unfit_;  ///< why the database cannot be worked on
     Condition::Clock::time_point looked_at_{};
 
-    postgres::Session work_;    ///< claim, settle, renew: never waits for a lock
+    postgres::Session work_;    ///< claim, renew: never waits for a lock
+    postgres::Session settle_;  ///< beside the claims, which wait for the disk
     postgres::Session upkeep_;  ///< tokens, housekeeping
     postgres::Session listen_;  ///< the doorbell
     http::Client http_;

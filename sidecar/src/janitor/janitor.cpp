@@ -30,6 +30,10 @@ constexpr int sweep_rows = 1000;
 constexpr int rest_after_sweep = 50;
 constexpr std::chrono::minutes longest_rest_after_sweep{30};
 
+/// A sweep reads whole tables: it lets a backlog pass first, looking this often whether it is over, for one sweep
+/// interval at most.
+constexpr std::chrono::milliseconds give_way{250};
+
 /// A daemon that gave no sign of life for 30 s counts as dead (sql/63_retry.sql, meetlink.daemon_alive).
 constexpr std::chrono::milliseconds longest_silence{10'000};
 
@@ -98,18 +102,12 @@ asio::awaitable<void> Janitor::keep_house()
     while (co_await wait_until(std::min(next, next_due_))) {
         next = Clock::now() + std::min(options_.poll_interval, longest_silence);
         next_due_ = Clock::time_point::max();
-        const bool connected = co_await session().until_connected(next);
+        // where there is room for one connection only nothing is heard, and this alone finds what is due
+        const bool connected = co_await upkeep_.self_or_first().until_connected(next);
         if (connected) {
             co_await housekeep();
         }
     }
-}
-
-/// A server that is full, or a limit of the role, may allow the daemon one session only: then nothing is heard,
-/// and what is due is found by housekeeping alone.
-postgres::Session& Janitor::session() const
-{
-    return !upkeep_.connected() && work_.connected() ? work_ : upkeep_;
 }
 
 asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
@@ -120,7 +118,8 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
         listener_.next_probe(registration_.daemon_id),
         heard ? postgres::Parameter{postgres::interval(*heard)} : std::nullopt,
         callbacks_.breakers()};
-    const auto answer = co_await session().query(housekeep_statement, std::move(parameters));
+    const auto answer =
+        co_await upkeep_.self_or_first().query(housekeep_statement, std::move(parameters));
     if (!answer) {
         warn("housekeeping_failed", "could not do the housekeeping", answer.error());
         co_return answer.error();
@@ -150,7 +149,12 @@ asio::awaitable<std::optional<postgres::Error>> Janitor::housekeep()
 asio::awaitable<void> Janitor::keep_sweeping()
 {
     auto next = Clock::now();
+    auto latest = next + options_.sweep_interval;
     while (co_await wait_until(next)) {
+        if (callbacks_.backlog() && Clock::now() < latest) {
+            next = Clock::now() + give_way;
+            continue;
+        }
         next = Clock::now() + options_.sweep_interval;
         const bool fits = co_await work_.until_connected();
         const bool connected = co_await upkeep_.until_connected();
@@ -161,6 +165,7 @@ asio::awaitable<void> Janitor::keep_sweeping()
                                       std::max<Clock::duration>(longest_rest_after_sweep,
                                                                 options_.sweep_interval));
         }
+        latest = next + options_.sweep_interval;
     }
 }
 

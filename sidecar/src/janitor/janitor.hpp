@@ -26,7 +26,8 @@ public:
         std::chrono::milliseconds refresh_interval{30'000};
     };
     struct Callbacks {
-        std::function<void()> ring;  ///< something is due
+        std::function<void()> ring;     ///< something is due
+        std::function<bool()> backlog;  ///< more is due than is being worked on
         /// A connection for what takes long.
         std::function<
             boost::asio::awaitable<postgres::Expected<std::shared_ptr<postgres::Connection>>>()>
@@ -63,7 +64,6 @@ private:
     using Clock = Condition::Clock;
 
     [[nodiscard]] boost::asio::awaitable<void> keep_house();
-    [[nodiscard]] postgres::Session& session() const;
     [[nodiscard]] boost::asio::awaitable<void> keep_sweeping();
     [[nodiscard]] boost::asio::awaitable<void> keep_refreshing();
     [[nodiscard]] boost::asio::awaitable<void> keep_leases();

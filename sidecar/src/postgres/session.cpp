@@ -14,6 +14,15 @@ Session::Session(asio::any_io_executor executor, std::string name, Conninfo conn
 {
 }
 
+Session& Session::self_or_first()
+{
+    auto* session = this;
+    while (!connected() && session->leader_ != nullptr) {
+        session = session->leader_;
+    }
+    return *session;
+}
+
 asio::awaitable<std::optional<Error>> Session::open()
 {
     auto opened = co_await Connection::open(executor_, conninfo_, on_notify_);
@@ -115,13 +124,16 @@ asio::awaitable<bool> Session::until_connected(Condition::Clock::time_point dead
 asio::awaitable<Answer> Session::query_until_answered(Statement statement,
                                                       std::vector<Parameter> parameters)
 {
-    while (co_await until_connected()) {
-        auto answer = co_await query(statement, parameters);
+    for (;;) {
+        auto& session = self_or_first();
+        if (!co_await session.until_connected()) {
+            co_return Error::lost("the daemon stops", false);
+        }
+        auto answer = co_await session.query(statement, parameters);
         if (answer || !answer.error().connection_lost) {
             co_return answer;
         }
     }
-    co_return Error::lost("the daemon stops", false);
 }
 
 }  // namespace meetlink::postgres

@@ -26,6 +26,8 @@ public:
     /// run() opens connections only while `leader` has one: if there is room for no more, it is the leader's.
     /// Ends with it, too.
     void follow(Session& leader) { leader_ = &leader; }
+    /// Itself, or while it has no connection the one that leads all: for what must go on where there is room for one.
+    [[nodiscard]] Session& self_or_first();
 
     void on_connect(OnConnect callback) { on_connect_ = std::move(callback); }
     /// Called when a statement has failed with Error::unknown_object().
@@ -56,8 +58,8 @@ public:
     /// False: until then it was not connected, or it was stopped before.
     [[nodiscard]] boost::asio::awaitable<bool> until_connected(
         Condition::Clock::time_point deadline = Condition::Clock::time_point::max());
-    /// Waits for a connection, and sends the statement again whenever the connection dies before the
-    /// answer: only for statements that may be carried out twice. Other errors are answers.
+    /// Waits for a connection, its own or the first one's, and sends the statement again whenever the connection dies
+    /// before the answer: only for statements that may be carried out twice. Other errors are answers.
     [[nodiscard]] boost::asio::awaitable<Answer> query_until_answered(
         Statement statement, std::vector<Parameter> parameters);
 
