@@ -3,7 +3,8 @@
 -- dead daemon had claimed stays counted, since it may have been sent.
 
 -- Each daemon has its own rows, so that nobody waits for anybody: two claimers at the same moment may overdraw the
--- budget by what they claim, and then the provider says so.
+-- budget by what they claim, and then the provider says so. What settling corrects is in other rows (daemon_id is
+-- negative there) than what claims count, because a daemon does both at a time.
 create table meetlink.daily_use (
     owner_id  text not null,
     provider  text not null,
@@ -17,7 +18,8 @@ create unique index daily_use_key on meetlink.daily_use (owner_id text_pattern_o
 alter table meetlink.daily_use replica identity using index daily_use_key;
 
 comment on table meetlink.daily_use is
-    'Creates and updates sent for an account on a UTC day by a daemon, claims under way included, for providers that count them.';
+    'Creates and updates sent for an account on a UTC day by a daemon, claims under way included, for providers that count them. '
+    'Rows with a negative daemon_id are corrections.';
 
 revoke all on meetlink.daily_use from public;
 select pg_catalog.pg_extension_config_dump('meetlink.daily_use', '');
@@ -89,16 +91,17 @@ $$;
 create function meetlink.correct_use(daemon_id bigint, outcomes jsonb, held meetlink.job[], verdicts jsonb) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
-    update meetlink.daily_use u
-    set used = u.used + c.more
-    from (select j.owner_id, j.provider, sum(o.writes - 1) as more,
-                 meetlink.utc_day(clock_timestamp() - make_interval(secs => coalesce(o.attempt_ms, 0) / 1000.0)) as day
-          from jsonb_to_recordset(outcomes) as o(claim_id bigint, writes integer, attempt_ms double precision)
-          join unnest(held) j on j.claim_id = o.claim_id
-          where o.writes <> 1
-            and coalesce(verdicts -> o.claim_id::text ->> 'verdict', '') not in ('busy', 'moved', 'unwanted')
-          group by j.owner_id, j.provider, day) c
-    where u.owner_id = c.owner_id and u.provider = c.provider and u.day = c.day and u.daemon_id = correct_use.daemon_id
+    insert into meetlink.daily_use as u (owner_id, provider, day, daemon_id, used)
+    select j.owner_id, j.provider,
+           meetlink.utc_day(clock_timestamp() - make_interval(secs => coalesce(o.attempt_ms, 0) / 1000.0)) as day,
+           -correct_use.daemon_id, sum(o.writes - 1)
+    from jsonb_to_recordset(outcomes) as o(claim_id bigint, writes integer, attempt_ms double precision)
+    join unnest(held) j on j.claim_id = o.claim_id
+    join meetlink.daily_budget b on b.provider = j.provider
+    where o.writes <> 1 and j.owner_id is not null
+      and coalesce(verdicts -> o.claim_id::text ->> 'verdict', '') not in ('busy', 'moved', 'unwanted')
+    group by j.owner_id, j.provider, day
+    on conflict (owner_id, provider, day, daemon_id) do update set used = u.used + excluded.used
 $$;
 
 -- What attempts did not use of the budget is offered to as many as wait for the next day: they may be of an account

@@ -7,6 +7,7 @@
 --   linked: join_url, external_id, adopted, surplus (ids of other meetings found for this session), ends_at (epoch),
 --     detail (what else is to be known of it);
 --   failed: reason, stage, http_status, provider_code, detail, retry_after_s; timings (object of milliseconds).
+-- What is left out is 0 or false, and of writes 1: to read as jsonb what says nothing takes longer than to write an index entry.
 -- Verdicts: done; busy (send it again shortly); rejected (the application's table refuses the link, as `detail`
 -- says: the attempt failed with write_rejected); lost (the claim is not this daemon's any more, or the session
 -- needs no link any more: a meeting that was, or may have been, made becomes an orphan); moved (the session has got
@@ -68,13 +69,14 @@ end
 $$;
 
 -- Whether a session's time is another than its meeting's (seconds since 1970). One without a time that a meeting can
--- have, or a meeting whose time is not known, is not moved. The body is parsed already, and inlined.
+-- have, or a meeting whose time is not known, is not moved. The body is parsed already, and inlined; extract() would
+-- compute in numeric.
 create function meetlink.is_moved(starts_at timestamptz, ends_at timestamptz, meeting_starts_at double precision, meeting_ends_at double precision)
 returns boolean
 language sql stable parallel safe
 return coalesce(isfinite(starts_at) and isfinite(ends_at) and starts_at < ends_at
                 and meeting_starts_at is not null and meeting_ends_at is not null
-                and (floor(extract(epoch from starts_at)) <> meeting_starts_at or floor(extract(epoch from ends_at)) <> meeting_ends_at), false);
+                and (floor(date_part('epoch', starts_at)) <> meeting_starts_at or floor(date_part('epoch', ends_at)) <> meeting_ends_at), false);
 
 -- Claims that failed with a connection that is another one now: to wait for a reconnect is not worth storing when
 -- that has happened.

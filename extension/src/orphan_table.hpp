@@ -29,6 +29,7 @@ enum OrphanColumn : int
 struct OrphanLookup
 {
 	Relation table;
+	bool is_empty; /* for this snapshot */
 	RowsByIndex scan;
 };
 

@@ -62,6 +62,16 @@ is($app->query_safe("select count(*) from meetlink.claim($other, 4, '1 minute')"
 $d->query_safe('rollback');
 is($app->query_safe("select count(*) from meetlink.claim($other, 10, '1 minute')"), 4, 'and what the first did not commit is due as before');
 
+# a daemon claims while it settles, and counts both of the account's day
+fresh(1, 2);
+sql('select fixture.book(3)');
+my $used = sql('select sum(used) from meetlink.daily_use');
+$d->query_safe('begin');
+is($d->query_safe(settle(report(1, 'failed', '{"writes": 2}'), report(2, 'linked', '{"writes": 3}'))), 'done done', 'outcomes are written');
+is($app->query_safe("select count(*) from meetlink.claim($daemon, 10, '1 minute')"), 1, 'and before that is committed the same daemon claims another session of the account');
+$d->query_safe('commit');
+is(sql('select sum(used) from meetlink.daily_use') - $used, 1 + (2 - 1) + (3 - 1), 'all of it is counted');
+
 # a rollback leaves nothing, on either side
 sql(q{delete from public.sessions});
 $app->query_safe('begin');

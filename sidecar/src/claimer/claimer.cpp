@@ -11,18 +11,19 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Infinite times become null, and so invalid_schedule, instead of failing the whole claim.
+// Infinite times become null, and so invalid_schedule, instead of failing the whole claim. date_part() and not
+// extract(), which computes in numeric.
 constexpr postgres::Statement claim_statement{
     "claim",
     "select session_id, claim_id, attempt, generation, outcome_unknown, owner_id, provider, title, "
-    "case when isfinite(starts_at) then floor(extract(epoch from starts_at))::bigint end "
+    "case when isfinite(starts_at) then floor(date_part('epoch', starts_at))::bigint end "
     "as starts_at, "
-    "case when isfinite(ends_at) then floor(extract(epoch from ends_at))::bigint end as ends_at, "
+    "case when isfinite(ends_at) then floor(date_part('epoch', ends_at))::bigint end as ends_at, "
     "connection_found, connection_usable, access_token, refresh_token, "
-    "case when isfinite(token_expires_at) then floor(extract(epoch from token_expires_at))::bigint "
+    "case when isfinite(token_expires_at) then floor(date_part('epoch', token_expires_at))::bigint "
     "end as token_expires_at, connection_print, "
-    "greatest(0, floor(extract(epoch from clock_timestamp() - flagged_at) * 1000))::bigint as "
-    "age_ms, floor(extract(epoch from clock_timestamp()))::bigint as claimed_at "
+    "greatest(0, floor(date_part('epoch', clock_timestamp() - flagged_at) * 1000))::bigint as "
+    "age_ms, floor(date_part('epoch', clock_timestamp()))::bigint as claimed_at "
     "from meetlink.claim($1, $2, $3::interval, $4::text[], to_timestamp($5))"};
 
 /// Claims, those that have stalled included, in multiples of max_in_flight.

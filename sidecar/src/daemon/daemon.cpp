@@ -119,7 +119,7 @@ Daemon::Daemon(asio::io_context& loop, const config::Config& config, Mode mode)
                 .registration = registration_},
                config.sidecar.http_timeout),
       janitor_(
-          executor_, work_, upkeep_, registration_, leases_, listener_,
+          executor_, work_, settle_, upkeep_, registration_, leases_, listener_,
           {.poll_interval = config.sidecar.poll_interval, .lease = config.sidecar.lease},
           {.ring = [this] { claimer_.ring(); },
            .backlog = [this] { return claimer_.backlog(); },

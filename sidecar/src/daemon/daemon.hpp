@@ -85,8 +85,8 @@ private:
     std::optional<postgres::Error> unfit_;  ///< why the database cannot be worked on
     Condition::Clock::time_point looked_at_{};
 
-    postgres::Session work_;    ///< claim, renew: never waits for a lock
-    postgres::Session settle_;  ///< beside the claims, which wait for the disk
+    postgres::Session work_;    ///< claim: never waits for a lock, but for the disk
+    postgres::Session settle_;  ///< outcomes, and leases of claims: never waits for a lock
     postgres::Session upkeep_;  ///< tokens, housekeeping
     postgres::Session listen_;  ///< the doorbell
     http::Client http_;

@@ -42,10 +42,11 @@ constexpr std::chrono::milliseconds grain{20};
 
 }  // namespace
 
-Janitor::Janitor(asio::any_io_executor executor, postgres::Session& work, postgres::Session& upkeep,
-                 const daemon::Registration& registration, Leases& leases, Listener& listener,
-                 Options options, Callbacks callbacks)
+Janitor::Janitor(asio::any_io_executor executor, postgres::Session& work, postgres::Session& settle,
+                 postgres::Session& upkeep, const daemon::Registration& registration,
+                 Leases& leases, Listener& listener, Options options, Callbacks callbacks)
     : work_(work),
+      settle_(settle),
       upkeep_(upkeep),
       registration_(registration),
       leases_(leases),
@@ -251,7 +252,8 @@ asio::awaitable<void> Janitor::keep_leases()
                                                     postgres::array_literal(asked),
                                                     postgres::interval(options_.lease)};
         const auto until = Clock::now() + options_.lease;  // before it is sent: see Lease
-        const auto answer = co_await work_.query(renew_statement, std::move(parameters));
+        const auto answer =
+            co_await settle_.self_or_first().query(renew_statement, std::move(parameters));
         if (!answer) {
             warn("renewal_failed", "could not renew the leases of claims", answer.error());
             continue;

@@ -44,11 +44,13 @@ public:
         std::function<boost::asio::awaitable<void>()> cancel_orphans;
     };
 
-    /// Renewals go through `work`; what may take longer, through `upkeep`. Housekeeping can do with either. A sweep,
-    /// which takes seconds on a large table, has a connection of its own, so that no token waits for it.
+    /// Renewals go through `settle`, because a claim whose outcome is just being written is locked, and would seem
+    /// lost; what may take longer, through `upkeep`. A sweep, which takes seconds on a large table, has a connection
+    /// of its own, so that no token waits for it.
     Janitor(boost::asio::any_io_executor executor, postgres::Session& work,
-            postgres::Session& upkeep, const daemon::Registration& registration, Leases& leases,
-            Listener& listener, Options options, Callbacks callbacks);
+            postgres::Session& settle, postgres::Session& upkeep,
+            const daemon::Registration& registration, Leases& leases, Listener& listener,
+            Options options, Callbacks callbacks);
 
     [[nodiscard]] boost::asio::awaitable<void> run();
     void stop();
@@ -75,6 +77,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<bool> wait_until(Clock::time_point time);
 
     postgres::Session& work_;
+    postgres::Session& settle_;
     postgres::Session& upkeep_;
     const daemon::Registration& registration_;
     Leases& leases_;

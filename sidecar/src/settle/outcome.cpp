@@ -7,9 +7,12 @@ namespace meetlink::settle {
 
 namespace {
 
-double milliseconds(std::chrono::microseconds time)
+/// What is not there took no time.
+void add_milliseconds(JsonWriter& json, std::string_view name, std::chrono::microseconds time)
 {
-    return std::chrono::duration<double, std::milli>(time).count();
+    if (time.count() > 0) {
+        json.member(name, std::chrono::duration<double, std::milli>(time).count());
+    }
 }
 
 void add(JsonWriter& json, const Failure& failure)
@@ -35,7 +38,9 @@ void add(JsonWriter& json, const provider::Meeting& meeting)
     json.member("outcome", "linked");
     json.member("join_url", meeting.join_url);
     json.member("external_id", meeting.external_id);
-    json.member("adopted", meeting.adopted);
+    if (meeting.adopted) {
+        json.member("adopted", true);
+    }
     if (!meeting.surplus.empty()) {
         json.begin_array("surplus");
         for (const auto& other : meeting.surplus) {
@@ -57,8 +62,12 @@ void write(JsonWriter& json, const Outcome& outcome)
     json.begin_object();
     json.member("session_id", outcome.session_id);
     json.member("claim_id", outcome.claim_id);
-    json.member("generation", outcome.generation);
-    json.member("writes", outcome.writes);
+    if (outcome.generation != 0) {
+        json.member("generation", outcome.generation);
+    }
+    if (outcome.writes != 1) {
+        json.member("writes", outcome.writes);
+    }
     if (!outcome.owner_id.empty()) {
         json.member("owner_id", outcome.owner_id);
         json.member("provider", outcome.provider);
@@ -72,20 +81,20 @@ void write(JsonWriter& json, const Outcome& outcome)
     if (!outcome.note.empty()) {
         json.member("detail", truncate_bytes(one_line(outcome.note), 500));
     }
-    json.member("outcome_unknown", outcome.outcome_unknown);
+    if (outcome.outcome_unknown) {
+        json.member("outcome_unknown", true);
+    }
     json.member("attempt_ms", outcome.took.count());
     if (outcome.connection_print) {
         json.member("connection_print", *outcome.connection_print);
     }
     json.begin_object("timings");
-    json.member("token_ms", outcome.token_took.count());
-    if (outcome.timings.total.count() > 0) {
-        json.member("dns_ms", milliseconds(outcome.timings.dns));
-        json.member("connect_ms", milliseconds(outcome.timings.connect));
-        json.member("tls_ms", milliseconds(outcome.timings.tls));
-        json.member("first_byte_ms", milliseconds(outcome.timings.first_byte));
-        json.member("http_ms", milliseconds(outcome.timings.total));
-    }
+    add_milliseconds(json, "token_ms", outcome.token_took);
+    add_milliseconds(json, "dns_ms", outcome.timings.dns);
+    add_milliseconds(json, "connect_ms", outcome.timings.connect);
+    add_milliseconds(json, "tls_ms", outcome.timings.tls);
+    add_milliseconds(json, "first_byte_ms", outcome.timings.first_byte);
+    add_milliseconds(json, "http_ms", outcome.timings.total);
     json.end_object();
     std::visit([&](const auto& result) { add(json, result); }, outcome.result);
     json.end_object();
