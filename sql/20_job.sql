@@ -104,7 +104,8 @@ comment on column meetlink.attempt.outcome is
     'cancelled (an orphan was removed at the provider).';
 comment on column meetlink.attempt.next_at is 'When the next attempt was due, null if none.';
 comment on column meetlink.attempt.timings is
-    'Milliseconds: token, dns, connect, tls, first_byte, http (the whole last request), attempt (all of it); of a link also age, since the session was flagged.';
+    'Milliseconds: token, dns, connect, tls, first_byte, http (the whole last request), attempt (all of it); of a link also age, since the session was flagged. '
+    'What took no time, as to connect where a connection was kept, is left out.';
 
 -- Daemons that are, or were lately, at work. One row per start of a process.
 create table meetlink.daemon (

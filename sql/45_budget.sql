@@ -134,6 +134,36 @@ begin
 end
 $$;
 
+-- The same for what the statement above could not see: a claim that refused a job, and was not committed yet when the
+-- last attempt gave back what it had not used. For the sweep.
+create function meetlink.offer_rest_of_budget(at timestamptz default clock_timestamp()) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
+begin
+    with refused as materialized (
+        select j.session_id, j.owner_id, j.provider,
+               case when j.starts_at < meetlink.next_utc_day(at) + interval '2 hours' then b.all_of_it else b.least_urgent end as most,
+               row_number() over (partition by j.owner_id, j.provider order by j.starts_at) as place
+        from meetlink.job j join meetlink.daily_budget b on b.provider = j.provider
+        where j.state = 'waiting' and j.reason = 'daily_limit' and j.stage = 'claim'
+    ), account as materialized (
+        select r.owner_id, r.provider, meetlink.used_today(r.owner_id, r.provider, at) as used
+        from refused r where r.place = 1
+    ), offered as (
+        select j.session_id from meetlink.job j
+        where j.state = 'waiting'
+          and j.session_id = any (array(select r.session_id from refused r join account a using (owner_id, provider)
+                                        where r.place <= r.most - a.used))
+        for update skip locked
+    )
+    update meetlink.job j set state = 'due', due_at = clock_timestamp()
+    from offered o where j.session_id = o.session_id;
+    if found then
+        perform meetlink.ring();
+    end if;
+end
+$$;
+
 create function meetlink.prune_budget() returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as
 $$

@@ -113,6 +113,7 @@ begin
     perform meetlink.prune();
     perform meetlink.prune_orphans();
     perform meetlink.prune_budget();
+    perform meetlink.offer_rest_of_budget();
     if differences < max then
         perform meetlink.note_sweep(daemon_id, clock_timestamp() - began);
     end if;

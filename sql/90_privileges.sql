@@ -46,7 +46,7 @@ grant execute on function
     meetlink.give_up_over(),
     meetlink.prune(),
     meetlink.prune_orphans(),
-    meetlink.prune_budget(),
+    meetlink.prune_budget(), meetlink.offer_rest_of_budget(timestamptz),
     meetlink.over_at(timestamptz, timestamptz),
     meetlink.job_counts()
 to meetlink_sidecar;

@@ -47,6 +47,8 @@ $world->standin->release($hold);
 wait_until('it keeps house twice', sub { $world->sql("select heartbeat_at > timestamptz '$beat' + interval '400 ms' from meetlink.daemon") eq 't' });
 is($world->sql("select state || ' ' || attempts from meetlink.job where session_id = '$session'"), 'due 0', 'a session that is booked now waits, and no attempt is spent');
 is(attempts($session), 0, 'nor recorded');
+is($world->sql("select j.state || ' ' || (s.join_url is null) from sessions s join meetlink.job j on j.session_id = s.id::text where s.id = '$held'"), 'claimed true', 'an outcome that comes meanwhile is not written');
+is($world->sql(q{select count(*) from pg_stat_activity where usename = 'meetlinkd' and query ~ 'meetlink.(settle|renew)\('}), 0, 'nor its claim renewed, so that a daemon that fits may take it over');
 my $retry = $world->retry($session);
 is("$retry->{status} $retry->{reason}", 'queued pending', 'a retry by hand is queued');
 like($retry->{message}, qr/daemon/, 'and does not wait, because no daemon that fits is running');

@@ -100,6 +100,15 @@ for my $time ('once', 'twice', 'three times')
 	$node->restart;
 	ok($world->link_of($tutor->book), "the server restarted $time: it is again the one that claims");
 }
+for my $limit (2, 3)
+{
+	is($daemon->stop, 0, "a daemon stops");
+	$world->sql("alter role meetlinkd connection limit $limit");
+	$session = $tutor->book;
+	$world->sql('delete from meetlink.job');
+	$daemon->start;
+	ok($world->link_of($session), "one that may have $limit connections sweeps: a session without a job gets its link");
+}
 $world->sql('alter role meetlinkd connection limit -1');
 wait_until('all four are back', sub { its_connections() == 4 });
 

@@ -101,6 +101,16 @@ select is(all_fail(:daemon), 10::bigint, 'they are tried');
 select is(states(), 'zoom blocked no_connection 90', 'and wait for what the others wait for');
 select is(used(), 0::bigint, 'nothing was sent');
 
+-- given back just when others were refused: the sweep offers it
+update meetlink.job set state = 'waiting', reason = 'daily_limit', stage = 'claim', due_at = meetlink.next_utc_day(now()) where right(session_id, 3) in ('501', '502', '503');
+update meetlink.daily_use set used = case when daemon_id > 0 then 78 else 0 end;
+select meetlink.sweep() \g /dev/null
+select is(states(), 'zoom blocked no_connection 87, zoom due daily_limit 2, zoom waiting daily_limit 1', 'two of three that were refused may be tried after all');
+update meetlink.daily_use set used = 100 where daemon_id > 0;
+update meetlink.job set state = 'waiting', due_at = meetlink.next_utc_day(now()) where state = 'due';
+select meetlink.sweep() \g /dev/null
+select is(states(), 'zoom blocked no_connection 87, zoom waiting daily_limit 3', 'nothing is offered of a day that is used up');
+
 -- a row of jobs that is none
 select lives_ok(format($$select meetlink.within_budget(%s, array[row(null, 'o', 'zoom', null, null, 'claimed', now(), now(), 0, 0, false, 1, 1, now(), null, null, null, null, null, null)::meetlink.job,
                                                      row('s', 'o', 'zoom', null, null, 'claimed', now(), now(), 0, 0, false, null, 1, now(), null, null, null, null, null, null)::meetlink.job, null])$$, :daemon),

@@ -187,6 +187,23 @@ TEST(Outcome, TellsALinkWithItsTimings)
     EXPECT_FALSE(json.isMember("reason"));
 }
 
+TEST(Outcome, LeavesOutWhatSaysNothing)
+{
+    settle::Outcome outcome;
+    outcome.writes = 1;
+    outcome.result = provider::Meeting{"https://zoom.us/j/1", "1", 0, false};
+    auto json = as_json(outcome);
+    for (const auto* name : {"writes", "generation", "outcome_unknown", "adopted", "surplus"}) {
+        EXPECT_FALSE(json.isMember(name)) << name;
+    }
+    EXPECT_TRUE(json["timings"].empty());
+    outcome.writes = 0;
+    outcome.outcome_unknown = true;
+    json = as_json(outcome);
+    EXPECT_TRUE(json.isMember("writes")) << "that nothing was sent is news";
+    EXPECT_TRUE(json["outcome_unknown"].asBool());
+}
+
 TEST(Outcome, TellsAFailureInOneLineOfValidText)
 {
     settle::Outcome outcome;

@@ -338,12 +338,13 @@ asio::awaitable<int> Daemon::check()
 /// Nothing: go on. Otherwise an exit status: what stands in the way has been printed.
 asio::awaitable<std::optional<int>> Daemon::first_connection()
 {
-    // the listener looks for a pooler, so work comes first
-    for (auto* session : {&work_, &listen_}) {
+    // in the order in which they follow; the listener looks for a pooler over work
+    for (auto* session : {&work_, &upkeep_, &listen_}) {
         const auto problem = co_await session->open();
         if (problem && !may_pass(*problem)) {
             print(*problem);
             work_.stop();
+            upkeep_.stop();
             listen_.stop();
             co_return exit_unusable;
         }

@@ -57,8 +57,8 @@ asio::awaitable<void> Session::run()
                 log::warning("database_connection_lost", "lost a database connection",
                              {{"session", name_}, {"error", end.describe()}});
             }
-        } else if (leader_ != nullptr && !leader_->connected()) {
-            if (!co_await leader_->until_connected()) {
+        } else if (auto* const leader = leader_without_connection()) {
+            if (!co_await leader->until_connected()) {
                 co_return;  // that one was stopped
             }
         } else if (const auto error = co_await open()) {
@@ -81,8 +81,22 @@ asio::awaitable<void> Session::run()
                           {{"session", name_}, {"attempts", backoff.attempts() + 1}});
             }
             backoff.reset();
+            if (leader_without_connection() != nullptr) {
+                replace(
+                    "one that it follows has lost its connection");  // while this one was opened
+            }
         }
     }
+}
+
+/// The first of them, in the order in which they open; null: all have one.
+Session* Session::leader_without_connection() const
+{
+    Session* first = nullptr;
+    for (auto* leader = leader_; leader != nullptr; leader = leader->leader_) {
+        first = leader->connected() ? first : leader;
+    }
+    return first;
 }
 
 void Session::stop()

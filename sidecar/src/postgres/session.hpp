@@ -20,11 +20,11 @@ public:
     /// Runs on each new connection before anybody else may use it; an error drops the connection.
     using OnConnect = std::function<boost::asio::awaitable<std::optional<Error>>(Connection&)>;
 
-    /// `name` tells the daemon's sessions apart in the log: "work", "listen", "maintenance".
+    /// `name` tells the daemon's sessions apart in the log: "work", "listen".
     Session(boost::asio::any_io_executor executor, std::string name, Conninfo conninfo);
 
-    /// run() opens connections only while `leader` has one: if there is room for no more, it is the leader's.
-    /// Ends with it, too.
+    /// run() opens connections only while `leader`, and whom that follows, have theirs: if there is room for no
+    /// more, it is the leader's. Ends with it, too.
     void follow(Session& leader) { leader_ = &leader; }
     /// Itself, or while it has no connection the one that leads all: for what must go on where there is room for one.
     [[nodiscard]] Session& self_or_first();
@@ -64,6 +64,8 @@ public:
         Statement statement, std::vector<Parameter> parameters);
 
 private:
+    [[nodiscard]] Session* leader_without_connection() const;
+
     boost::asio::any_io_executor executor_;
     std::string name_;
     Conninfo conninfo_;
