@@ -11,6 +11,7 @@
 #include "as_owner.hpp"
 #include "doorbell.hpp"
 #include "job_table.hpp"
+#include "trigger_row.hpp"
 
 extern "C"
 {
@@ -40,136 +41,6 @@ enum SessionArgument : int
 	column_status,
 	session_columns
 };
-
-/* A column of the user's table that a trigger has to read. */
-struct Column
-{
-	int number;		 /* 0: the user has none, and it is null; or no_such_column */
-	Oid type;		 /* under its domains */
-	FmgrInfo output; /* looked up when it is needed */
-};
-
-static constexpr int no_such_column = -1;
-
-/*
- * The columns that the trigger's first arguments name. Looked up once for each statement and table: a partition's
- * differ in number from its parent's, and a user may rename one (then the name is unknown until re-attached).
- */
-static Column *
-FindColumns(FunctionCallInfo fcinfo, int count)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
-	FmgrInfo *call = fcinfo->flinfo;
-
-	if (call->fn_extra != nullptr)
-		return (Column *) call->fn_extra;
-
-	Column *columns = (Column *) MemoryContextAllocZero(call->fn_mcxt, count * sizeof(Column));
-
-	for (int i = 0; i < count; i++)
-	{
-		const char *name = trigger->tg_trigger->tgargs[i];
-		Column *column = &columns[i];
-
-		if (name[0] == '\0')
-			continue;
-		column->number = SPI_fnumber(descriptor, name);
-		if (column->number <= 0)
-		{
-			column->number = no_such_column;
-			continue;
-		}
-		column->type = getBaseType(TupleDescAttr(descriptor, column->number - 1)->atttypid);
-	}
-	call->fn_extra = columns;
-	return columns;
-}
-
-/* The row of one trigger call, with the columns that the trigger's arguments name. */
-struct TriggerRow
-{
-	HeapTuple tuple;
-	TupleDesc descriptor;
-	Column *columns;
-	int count;
-	MemoryContext context; /* of the columns */
-
-	bool
-	IsComplete() const
-	{
-		for (int i = 0; i < count; i++)
-			if (columns[i].number == no_such_column)
-				return false;
-		return true;
-	}
-
-	bool
-	Get(int column, Datum *value) const
-	{
-		bool isnull = true;
-
-		if (columns[column].number > 0)
-			*value = heap_getattr(tuple, columns[column].number, descriptor, &isnull);
-		return !isnull;
-	}
-
-	/* Null: it is null. */
-	const char *
-	GetText(int column) const
-	{
-		FmgrInfo *output = &columns[column].output;
-		Datum value;
-
-		if (!Get(column, &value))
-			return nullptr;
-		if (!OidIsValid(output->fn_oid))
-		{
-			Oid function;
-			bool is_varlena;
-
-			getTypeOutputInfo(columns[column].type, &function, &is_varlena);
-			fmgr_info_cxt(function, output, context);
-		}
-		return OutputFunctionCall(output, value);
-	}
-};
-
-/* The row as it was before an update or a deletion, or as it is after an insertion or an update. */
-enum class Version
-{
-	before,
-	after
-};
-
-static TriggerRow
-RowOf(FunctionCallInfo fcinfo, Version version, int columns)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-
-	return TriggerRow{version == Version::after && updated ? trigger->tg_newtuple
-														   : trigger->tg_trigtuple,
-					  RelationGetDescr(trigger->tg_relation), FindColumns(fcinfo, columns), columns,
-					  fcinfo->flinfo->fn_mcxt};
-}
-
-static void
-RequireTrigger(FunctionCallInfo fcinfo, int least_arguments)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function was not called by trigger manager")));
-
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || trigger->tg_trigger->tgnargs < least_arguments)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" was not made by meetlink.attach()",
-						trigger->tg_trigger->tgname)));
-}
 
 /* A longer one is a mistake. The view meetlink.session has the same bound. */
 static constexpr int64 longest_minutes = 100 * 365 * 24 * 60;
