@@ -207,7 +207,7 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
     delete from meetlink.attempt a
     where a.id in (select o.id from meetlink.attempt o
-                   where o.finished_at < now() - interval '30 days' limit 5000);
+                   where o.finished_at < now() - interval '30 days' limit 100000);
     delete from meetlink.job j
     where j.session_id in (select o.session_id from meetlink.job o
                            where o.state = 'gave_up'

@@ -8,7 +8,7 @@ language c volatile parallel unsafe as 'MODULE_PATHNAME', 'meetlink_attach';
 
 comment on function meetlink.attach(regclass, regclass, jsonb) is
     'Attaches meetlink to the tables of sessions and connections (run it as their owner; again after an upgrade or a renamed '
-    'column). Null means public.sessions and public.tutor_video_provider_connections. Keys of mapping: session and connection '
+    'column). Null means the tables that are attached already, else public.sessions and public.tutor_video_provider_connections. Keys of mapping: session and connection '
     '(objects: canonical column -> your column, or null), wanted_status (array), grant_to (array of roles).';
 
 create function meetlink.detach(keep_jobs boolean default false) returns text
@@ -292,6 +292,7 @@ begin
         delete from meetlink.daily_use;
         delete from meetlink.attempt;
         delete from meetlink.refresh;
+        delete from meetlink.provider_block;
         delete from meetlink.daemon;
     end if;
     return format('detached from %s and %s', before.sessions, before.connections);

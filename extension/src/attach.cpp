@@ -16,12 +16,35 @@ extern "C"
 	extern PGDLLEXPORT Datum meetlink_detach(PG_FUNCTION_ARGS);
 }
 
-/* The table given, or the one that APP.md names. */
+enum AttachedTable : int
+{
+	table_of_sessions,
+	table_of_connections,
+	attached_tables
+};
+
+/* InvalidOid: none is attached, or it is gone. */
+static void
+FindAttached(Oid extension_owner, Oid *tables)
+{
+	static Statement find = {
+		"select pg_catalog.to_regclass(sessions)::pg_catalog.oid, "
+		"pg_catalog.to_regclass(connections)::pg_catalog.oid from meetlink.attachment"};
+	char *found[attached_tables] = {};
+
+	RunAs(extension_owner, &find, {}, found);
+	for (int i = 0; i < attached_tables; i++)
+		tables[i] = found[i] != nullptr ? (Oid) strtoul(found[i], nullptr, 10) : InvalidOid;
+}
+
+/* The table given, or the one that is attached already, or the one that APP.md names. */
 static Oid
-GivenOrDefault(FunctionCallInfo fcinfo, int argument, const char *default_name)
+Choose(FunctionCallInfo fcinfo, int argument, Oid attached, const char *default_name)
 {
 	if (!PG_ARGISNULL(argument))
 		return PG_GETARG_OID(argument);
+	if (OidIsValid(attached))
+		return attached;
 
 	RangeVar *name = makeRangeVar(pstrdup("public"), pstrdup(default_name), -1);
 	Oid table = RangeVarGetRelid(name, NoLock, true);
@@ -31,7 +54,7 @@ GivenOrDefault(FunctionCallInfo fcinfo, int argument, const char *default_name)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"public.%s\" does not exist", default_name),
 				 errdetail("It is the default for the table of %s.",
-						   argument == 0 ? "sessions" : "connections"),
+						   argument == table_of_sessions ? "sessions" : "connections"),
 				 errhint("Name yours: SELECT meetlink.attach(sessions => 'your.table', "
 						 "connections => 'your.other_table')")));
 	return table;
@@ -56,8 +79,14 @@ Datum
 meetlink_attach(PG_FUNCTION_ARGS)
 {
 	static Statement statement = {"select meetlink.attach_tables($1, $2, $3)"};
-	Oid sessions = GivenOrDefault(fcinfo, 0, "sessions");
-	Oid connections = GivenOrDefault(fcinfo, 1, "tutor_video_provider_connections");
+	Oid extension_owner = FunctionOwner(fcinfo->flinfo->fn_oid);
+	Oid attached[attached_tables];
+
+	FindAttached(extension_owner, attached);
+
+	Oid sessions = Choose(fcinfo, table_of_sessions, attached[table_of_sessions], "sessions");
+	Oid connections = Choose(fcinfo, table_of_connections, attached[table_of_connections],
+							 "tutor_video_provider_connections");
 
 	RequireOwner(sessions);
 	RequireOwner(connections);
@@ -69,7 +98,7 @@ meetlink_attach(PG_FUNCTION_ARGS)
 	};
 	char *answer;
 
-	RunAs(FunctionOwner(fcinfo->flinfo->fn_oid), &statement, arguments, {&answer, 1});
+	RunAs(extension_owner, &statement, arguments, {&answer, 1});
 	PG_RETURN_TEXT_P(cstring_to_text(answer));
 }
 
@@ -80,22 +109,15 @@ meetlink_attach(PG_FUNCTION_ARGS)
 Datum
 meetlink_detach(PG_FUNCTION_ARGS)
 {
-	static Statement find = {
-		"select pg_catalog.array_to_string(array["
-		"pg_catalog.to_regclass(sessions)::pg_catalog.oid, "
-		"pg_catalog.to_regclass(connections)::pg_catalog.oid], ' ') from meetlink.attachment"};
 	static Statement detach = {"select meetlink.detach_tables($1)"};
 	Oid extension_owner = FunctionOwner(fcinfo->flinfo->fn_oid);
-	char *tables;
+	Oid attached[attached_tables];
 	char *answer;
 
-	RunAs(extension_owner, &find, {}, {&tables, 1});
-	for (char *word = tables; word != nullptr && *word != '\0';)
-	{
-		RequireOwner(strtoul(word, &word, 10));
-		while (*word == ' ')
-			word++;
-	}
+	FindAttached(extension_owner, attached);
+	for (Oid table : attached)
+		if (OidIsValid(table))
+			RequireOwner(table);
 
 	const Argument arguments[] = {
 		{BOOLOID, BoolGetDatum(!PG_ARGISNULL(0) && PG_GETARG_BOOL(0)), false},

@@ -41,6 +41,7 @@ enum SessionArgument : int
 	column_status,
 	session_columns
 };
+static_assert(session_columns <= most_columns);
 
 /* A longer one is a mistake. The view meetlink.session has the same bound. */
 static constexpr int64 longest_minutes = 100 * 365 * 24 * 60;
@@ -176,7 +177,7 @@ Flag(FunctionCallInfo fcinfo, const TriggerRow &row)
 						RelationGetRelationName(trigger->tg_relation)),
 				 errdetail("A column that meetlink was attached to has another name now. "
 						   "The session is found by the next sweep."),
-				 errhint("Run: SELECT meetlink.attach()")));
+				 errhint("Run: SELECT meetlink.attach(mapping => ...), with the new name in your mapping.")));
 		return;
 	}
 

@@ -3,7 +3,7 @@
 //
 // Attributes  session-id     which session
 //             api-base       where the daemon answers; default: where this module came from
-//             role           "student" hides Retry Now even from the tutor; "tutor" shows it before the answer is there
+//             role           "student" hides Retry Now even from the tutor
 //             reconnect-url  page where the tutor connects Google or Zoom; without it there is no such button
 //             theme          "light" or "dark"; default: the reader's own
 //             lang           of times; default: the document's
@@ -232,7 +232,7 @@ class SessionJoinButton extends HTMLElement {
 
   #may_retry() {
     if (this.getAttribute('role') === 'student') return false;
-    return this.#session ? this.#session.role !== 'participant' : this.getAttribute('role') === 'tutor';
+    return this.#session.role !== 'participant';
   }
 
   #actions(session, provider) {

@@ -17,6 +17,7 @@ select meetlink.attach('lesson', 'account', '{
                 "duration_minutes": "minutes", "join_url": "link", "external_id": null, "linked_at": null},
     "connection": {"owner": "teacher", "provider": "service", "active": null, "status": null, "account": null,
                    "access_token": "access", "refresh_token": "refresh", "expires_at": "until"}}') \g /dev/null
+select lives_ok('select meetlink.attach()', 'run again without arguments it takes the tables that are attached, and their mapping');
 
 insert into lesson values (1, 7, 'zoom', '2030-05-01 10:00+00', 45);
 insert into lesson_2031 (id, teacher, service, begins, minutes) values (2, 7, 'zoom', '2031-05-01 10:00+00', 45);

@@ -157,7 +157,9 @@ create table public.other (id uuid primary key);
 select throws_ok($$select meetlink.attach('public.other')$$, 'ML002', 'meetlink is already attached to public.sessions and public.tutor_video_provider_connections',
     'one attachment per database');
 drop table public.other;
+insert into meetlink.provider_block values ('zoom', 'client_rejected');
 select is(meetlink.detach(), 'detached from public.sessions and public.tutor_video_provider_connections', 'detached');
+select is_empty('select from meetlink.provider_block', 'nothing is known of the providers any more');
 select is_empty('select unnest(catalogue()) except select unnest(c) from before', 'detach leaves nothing behind');
 select is_empty('select unnest(c) from before except select unnest(catalogue())', 'and takes nothing with it');
 select is(meetlink.detach(), 'meetlink was not attached', 'detach without attach says so');

@@ -51,9 +51,10 @@ constexpr std::array table{
             "How long a claim holds without renewal; then another daemon takes over. At least 1.5 "
             "times http_timeout.",
             Rule::any, 1 * second, 60 * minute},
-    Setting{"sidecar", "poll_interval", to<&Config::sidecar, &Sidecar::poll_interval>, "5s",
-            "How often the database is asked for work when no notification comes.", Rule::any, 50,
-            10 * minute},
+    Setting{
+        "sidecar", "poll_interval", to<&Config::sidecar, &Sidecar::poll_interval>, "5s",
+        "How often the database is asked for work when no notification comes; every 10 s at least.",
+        Rule::any, 50, 10 * minute},
     Setting{"sidecar", "http_timeout", to<&Config::sidecar, &Sidecar::http_timeout>, "15s",
             "Longest wait for one answer of a provider.", Rule::any, 100, 2 * minute},
     Setting{"sidecar", "http_version", to<&Config::sidecar, &Sidecar::http_version>, "1.1",
@@ -90,7 +91,8 @@ constexpr std::array table{
             "aes-256-cbc: write each token in the format it was read in. aes-256-gcm: write the "
             "authenticated format, which the application must be able to read."},
     Setting{"tokens", "refresh_ahead", to<&Config::tokens, &Tokens::refresh_ahead>, "1h",
-            "Owners with a session that starts within this time always have a fresh access token.",
+            "Owners with a session that starts within this time have a fresh access token, 60 "
+            "refreshes a minute at most.",
             Rule::any, 1 * minute, 24 * 60 * minute},
 
     Setting{"google", "client_id", to<&Config::google, &Provider::client_id>, "",

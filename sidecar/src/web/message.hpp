@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-/// The daemon's own HTTP server (README "HTTP"): the retry endpoint, health and metrics. `http/` is the
+/// The daemon's own HTTP server (README "HTTP"): API, events, pages, health and metrics. `http/` is the
 /// client side.
 namespace meetlink::web {
 
