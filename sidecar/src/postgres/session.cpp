@@ -81,9 +81,9 @@ asio::awaitable<void> Session::run()
                           {{"session", name_}, {"attempts", backoff.attempts() + 1}});
             }
             backoff.reset();
+            // while this one was opened
             if (leader_without_connection() != nullptr) {
-                replace(
-                    "one that it follows has lost its connection");  // while this one was opened
+                replace("one that it follows has lost its connection");
             }
         }
     }
