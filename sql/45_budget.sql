@@ -104,12 +104,28 @@ $$
     on conflict (owner_id, provider, day, daemon_id) do update set used = u.used + excluded.used
 $$;
 
--- What attempts did not use of the budget is offered to as many as wait for the next day: they may be of an account
--- that no request can be sent for, and whose owner must be told so.
-create function meetlink.offer_unused_budget(outcomes jsonb, held meetlink.job[]) returns void
+-- Jobs that wait for the next day are due today. What somebody has locked waits on.
+create function meetlink.try_today(session_ids text[]) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
 begin
+    with free as (
+        select j.session_id from meetlink.job j
+        where j.session_id = any (session_ids) and j.state = 'waiting'
+        for update skip locked)
+    update meetlink.job j set state = 'due', due_at = clock_timestamp()
+    from free f where j.session_id = f.session_id;
+    if found then
+        perform meetlink.ring();
+    end if;
+end
+$$;
+
+-- What attempts did not use of the budget is offered to as many as wait for the next day: they may be of an account
+-- that no request can be sent for, and whose owner must be told so.
+create function meetlink.offer_unused_budget(outcomes jsonb, held meetlink.job[]) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as
+$$
     with unused as (
         select j.owner_id, j.provider, count(*) as requests
         from jsonb_to_recordset(outcomes) as o(claim_id bigint, writes integer)
@@ -117,29 +133,22 @@ begin
         join meetlink.daily_budget b on b.provider = j.provider
         where o.writes = 0
         group by 1, 2
-    ), offered as (
-        select w.session_id
-        from unused u
-        cross join lateral (
-            select j.session_id from meetlink.job j
-            where j.owner_id = u.owner_id and j.provider = u.provider
-              and j.state = 'waiting' and j.reason = 'daily_limit' and j.stage = 'claim'
-            order by j.starts_at limit u.requests for update skip locked) w
     )
-    update meetlink.job j set state = 'due', due_at = clock_timestamp()
-    from offered o where j.session_id = o.session_id;
-    if found then
-        perform meetlink.ring();
-    end if;
-end
+    select meetlink.try_today(array_agg(w.session_id))
+    from unused u
+    cross join lateral (
+        select j.session_id from meetlink.job j
+        where j.owner_id = u.owner_id and j.provider = u.provider
+          and j.state = 'waiting' and j.reason = 'daily_limit' and j.stage = 'claim'
+        order by j.starts_at limit u.requests for update skip locked) w
+    having count(*) > 0
 $$;
 
 -- The same for what the statement above could not see: a claim that refused a job, and was not committed yet when the
 -- last attempt gave back what it had not used. For the sweep.
 create function meetlink.offer_rest_of_budget(at timestamptz default clock_timestamp()) returns void
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as
+language sql volatile security definer set search_path = pg_catalog, pg_temp as
 $$
-begin
     with refused as materialized (
         select j.session_id, j.owner_id, j.provider,
                case when j.starts_at < meetlink.next_utc_day(at) + interval '2 hours' then b.all_of_it else b.least_urgent end as most,
@@ -149,19 +158,11 @@ begin
     ), account as materialized (
         select r.owner_id, r.provider, meetlink.used_today(r.owner_id, r.provider, at) as used
         from refused r where r.place = 1
-    ), offered as (
-        select j.session_id from meetlink.job j
-        where j.state = 'waiting'
-          and j.session_id = any (array(select r.session_id from refused r join account a using (owner_id, provider)
-                                        where r.place <= r.most - a.used))
-        for update skip locked
     )
-    update meetlink.job j set state = 'due', due_at = clock_timestamp()
-    from offered o where j.session_id = o.session_id;
-    if found then
-        perform meetlink.ring();
-    end if;
-end
+    select meetlink.try_today(array_agg(r.session_id))
+    from refused r join account a using (owner_id, provider)
+    where r.place <= r.most - a.used
+    having count(*) > 0
 $$;
 
 create function meetlink.prune_budget() returns void
